@@ -1,0 +1,98 @@
+"""Exceptions that users meet: each says what was found, where, and what to do.
+
+Every one derives from `DmlkitError` and from the built-in that fits, so that both
+``except DmlkitError`` and ``except ValueError`` work.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BundleError",
+    "ClusterError",
+    "ConfigurationError",
+    "DmlkitError",
+    "InputError",
+    "MissingColumnError",
+    "MissingFileError",
+    "NotFittedError",
+    "OutputError",
+    "TrainingError",
+    "nearest",
+]
+
+
+class DmlkitError(Exception):
+    """Base of all errors that dmlkit raises on purpose."""
+
+
+class InputError(DmlkitError, ValueError):
+    """A table holds what it must not: wrong types, bad rows, a damaged file."""
+
+
+class MissingColumnError(InputError):
+    """A column that is asked for is not in the table."""
+
+    @classmethod
+    def of(cls, table: str, column: str, columns: Iterable[str]) -> "MissingColumnError":
+        """Name the missing column, the nearest one there is, and the way out.
+
+        Examples
+        --------
+        >>> print(MissingColumnError.of("tx/", "amount", ["TX_AMOUNT", "TX_TIME"]))
+        Table 'tx/' has no column 'amount' (nearest: 'TX_AMOUNT'). Columns: TX_AMOUNT, TX_TIME.
+        Name it in [columns] of the configuration, or rename it.
+        """
+        columns = list(columns)
+        guess = nearest(column, columns)
+        hint = f" (nearest: {guess!r})" if guess else ""
+        return cls(
+            f"Table {table!r} has no column {column!r}{hint}. Columns: {', '.join(columns)}.\n"
+            "Name it in [columns] of the configuration, or rename it."
+        )
+
+
+class MissingFileError(DmlkitError, FileNotFoundError):
+    """A path holds nothing that can be read."""
+
+
+class OutputError(DmlkitError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class ConfigurationError(DmlkitError, ValueError):
+    """A setting is unknown, of the wrong type, or contradicts another one."""
+
+
+class BundleError(DmlkitError, ValueError):
+    """A model bundle is damaged, was altered, or is of a newer version."""
+
+
+class NotFittedError(DmlkitError, ValueError, AttributeError):
+    """An estimator or feature step is used before `fit`."""
+
+
+class TrainingError(DmlkitError, RuntimeError):
+    """A model cannot be trained, or its training was lost."""
+
+
+class ClusterError(DmlkitError, ConnectionError):
+    """A cluster cannot be started or reached."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name most like `name`, whatever the case, or None when none is near.
+
+    Examples
+    --------
+    >>> nearest("split.trainstart", ["split.train_start", "split.test_days"])
+    'split.train_start'
+    >>> nearest("zebra", ["amount"]) is None
+    True
+    """
+    folded = {str(other).casefold(): str(other) for other in names}
+    wanted = name.casefold()
+    found = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.5)
+    if not found:
+        found = [other for other in folded if wanted in other or other in wanted][:1]
+    return folded[found[0]] if found else None
