@@ -1,0 +1,1 @@
+"""End-to-end jobs, one readable file each, built on dmlkit's public names."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+import dask
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 
-__all__ = ["TimeSplit", "TrainValidationTest", "drop_known_entities"]
+__all__ = ["TimeSplit", "TrainValidationTest", "count_periods", "drop_known_entities"]
 
 
 class TrainValidationTest(NamedTuple):
@@ -137,6 +138,53 @@ class TimeSplit:
             raise MissingColumnError.of("frame", time, frame.columns)
         parts = {name: _between(frame, time, start, end) for name, start, end in self.periods()}
         return TrainValidationTest(parts["train"], parts.get("validation"), parts["test"])
+
+
+def count_periods(split: TimeSplit, parts: TrainValidationTest, label: str) -> list[dict[str, Any]]:
+    """Count rows and positives of each part, in one pass; days of the delay have no rows.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``start``, ``end`` (exclusive, ISO dates), ``rows`` and ``positives``.
+
+    Raises
+    ------
+    InputError
+        A part has no rows, or the training part has rows of one class only.
+    """
+    there = {name: part for name, part in parts._asdict().items() if part is not None}
+    counts = dask.compute({name: _count(part[label]) for name, part in there.items()})[0]
+    for name, (rows, positives) in counts.items():
+        if rows == 0 or (name == "train" and positives in (0, rows)):
+            raise InputError(
+                f"The {name} part has {rows:,} rows, {positives:,} of them positive. Make its "
+                "period longer or move it (split.train_start, split.train_days, split.test_days)."
+            )
+    return [
+        {
+            "name": name,
+            "start": f"{start:%Y-%m-%d}",
+            "end": f"{end:%Y-%m-%d}",
+            "rows": counts.get(name, (0, 0))[0],
+            "positives": counts.get(name, (0, 0))[1],
+        }
+        for name, start, end in split.periods()
+    ]
+
+
+@dask.delayed
+def _add(*counts: tuple[int, int]) -> tuple[int, int]:
+    return sum(rows for rows, _ in counts), sum(positives for _, positives in counts)
+
+
+@dask.delayed
+def _count_one(labels: pd.Series) -> tuple[int, int]:
+    return len(labels), int(labels.sum())
+
+
+def _count(labels: Any) -> Any:
+    return _add(*(_count_one(partition) for partition in labels.to_delayed()))
 
 
 def drop_known_entities(

@@ -1,0 +1,12 @@
+"""What is going on: stages, training rounds and lost workers, told as events."""
+
+from dmlkit.observe.events import (
+    Event,
+    Listener,
+    Notice,
+    StageEvent,
+    TrainingRound,
+    WorkerLost,
+)
+
+__all__ = ["Event", "Listener", "Notice", "StageEvent", "TrainingRound", "WorkerLost"]

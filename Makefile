@@ -1,0 +1,59 @@
+# `make demo` and `make test` set up all they need in .venv; uv is used where it can be had.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Where no uv is, pip brings it; where that fails too, pip does the work.
+INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
+	[ -x "$$uv" ] || $(BIN)/python -m pip install --quiet uv || true; \
+	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --python $(BIN)/python -c constraints.txt -e "$$what"; \
+	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
+
+.PHONY: help install demo test check format bench lock clean
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) $(VENV); \
+	else $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing. On Debian: apt install python3-venv"; exit 1; }; fi
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing dmlkit into $(VENV)"
+	@what='.'; $(INSTALL)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing dmlkit and its development tools into $(VENV)"
+	@what='.[dev,notebook]'; $(INSTALL)
+	@touch $@ $(VENV)/.core
+
+install: $(VENV)/.dev  ## Set up .venv with dmlkit and the development tools
+
+demo: $(VENV)/.core  ## Generate card transactions, train, judge, report: demo/report.html
+	@$(BIN)/dmlkit run fraud-detection --out demo
+
+test: $(VENV)/.dev  ## Run the whole test suite
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev  ## Format, lint, types, import contract
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format and fix what can be fixed
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/.dev  ## The fraud job on the handbook's four folds: make bench DATA=folder
+	@$(BIN)/python -m benchmarks.fraud_handbook --data $(DATA)
+
+lock: $(BIN)/python  ## Renew constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--extra dev --extra notebook --extra s3 pyproject.toml -o constraints.txt
+
+clean:  ## Remove the virtual environment and the demo
+	rm -rf $(VENV) demo

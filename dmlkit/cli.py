@@ -1,0 +1,264 @@
+"""The command ``dmlkit``: parses, calls, prints; decides nothing."""
+
+import json
+import logging
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from distributed import KilledWorker
+from rich.console import Console
+from rich.table import Table
+
+from dmlkit import __version__
+from dmlkit.errors import ConfigurationError, DmlkitError
+
+__all__ = ["main"]
+
+FINE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
+
+#: Metrics that are printed first, since they decide.
+FIRST = ("roc_auc", "average_precision", "card_precision")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 fine, 1 the job failed, 2 wrong use, 130 stopped."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        commands.main(arguments, prog_name="dmlkit", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        _fail(arguments, "stopped", "Stopped. What was there before is untouched.", STOPPED)
+    except ConfigurationError as error:
+        _fail(arguments, type(error).__name__, str(error), WRONG_USE)
+    except DmlkitError as error:
+        _fail(arguments, type(error).__name__, str(error), FAILED)
+    except Exception as error:
+        _fail(arguments, type(error).__name__, _unexpected(error, arguments), FAILED)
+    sys.exit(FINE)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+    Examples:
+      dmlkit run fraud-detection --out out/
+      dmlkit run fraud-detection --data transactions/ --out out/ --set split.test_days=14
+      dmlkit score out/model --data today.parquet --history transactions/ --out scores/
+
+    Exit codes: 0 fine, 1 the job failed, 2 wrong use, 130 stopped by Ctrl-C.""",
+)
+@click.version_option(__version__, prog_name="dmlkit")
+def commands() -> None:
+    """Raw tables in, a trained and judged model out, on any Dask cluster."""
+
+
+@commands.command(
+    epilog="""\b
+    Examples:
+      dmlkit run fraud-detection --out out/                          (on generated transactions)
+      dmlkit run fraud-detection --data s3://bucket/tx/ --out out/ --scheduler tcp://10.0.0.1:8786
+      dmlkit run fraud-detection --data tx/ --out out/ --config fraud.toml --set model.max_depth=6
+      dmlkit run fraud-detection --data tx/ --out out/ --resume      (go on after a failure)"""
+)
+@click.argument("name")
+@click.option(
+    "--data", help="The table: a file, folder, glob or URL. Without it, one is generated."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder [out/NAME].")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler [a local cluster].")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings, a TOML file.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting.")
+@click.option("--resume", is_flag=True, help="Take over stages that an earlier run finished.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
+def run(
+    name: str,
+    data: str | None,
+    out: Path | None,
+    scheduler: str | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
+    from dmlkit.cluster import connect
+    from dmlkit.observe.console import show_progress
+    from dmlkit.workflow import find_workflow, load_configuration, run_workflow
+
+    job = find_workflow(name)
+    console = Console(stderr=True)
+    if config is None and data is not None and (config := job.matching_preset(data)):
+        console.print(f"Using the settings in {config}: they have the table's column names.")
+    configuration = load_configuration(job.configuration, file=config, assignments=assignments)
+    with connect(scheduler) as client:
+        if client.dashboard_link:
+            console.print(f"Dashboard: {client.dashboard_link}")
+        with show_progress(console) as listener:
+            result = run_workflow(
+                job,
+                data=data,
+                out=out or Path("out") / name,
+                configuration=configuration,
+                resume=resume,
+                listeners=[listener],
+            )
+    metrics = json.loads((result.out / "metrics.json").read_text(encoding="utf-8"))
+    if as_json:
+        _print_json(status="done", out=str(result.out), report=str(result.report), metrics=metrics)
+        return
+    stdout = Console()
+    stdout.print(_metrics_table(metrics))
+    stdout.print(f"Report: {result.report}", soft_wrap=True)
+
+
+@commands.command(
+    epilog="""\b
+    Example:
+      dmlkit score out/model --data today.parquet --history transactions/ --out scores/"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, help="The rows to score: a file, folder, glob or URL.")
+@click.option("--out", required=True, help="Where the scores go: a new Delta Lake table.")
+@click.option("--history", help="What happened before, so that time windows are right.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler [a local cluster].")
+@click.option("--max-bad-share", default=0.01, show_default=True, help="Bad rows that are borne.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
+def score(
+    model: Path,
+    data: str,
+    out: str,
+    history: str | None,
+    scheduler: str | None,
+    max_bad_share: float,
+    as_json: bool,
+) -> None:
+    """Score new rows with the bundle MODEL of an earlier run: same features, same model.
+
+    Bad rows go to the folder OUT-quarantine.
+    """
+    from dmlkit.boosting import load_bundle
+    from dmlkit.cluster import connect
+    from dmlkit.scoring import score_table
+    from dmlkit.tables import write_table
+
+    bundle = load_bundle(model)
+    console = Console(stderr=True)
+    if history is None:
+        console.print("! No --history: time windows see only the rows in --data.", style="yellow")
+    quarantine = f"{out.rstrip('/')}-quarantine"
+    with connect(scheduler), console.status("Scoring"):
+        scored = score_table(
+            bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
+        )
+        written = write_table(scored.frame, out)
+    if as_json:
+        bad_rows = scored.checked.bad_rows
+        _print_json(status="done", out=out, rows=written.rows, bad_rows=bad_rows)
+        return
+    Console().print(f"{written.rows:,} rows scored: {out}", soft_wrap=True)
+    if scored.checked.bad_rows:
+        Console().print(f"{scored.checked.bad_rows:,} bad rows: {quarantine}", soft_wrap=True)
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+def workflows(as_json: bool) -> None:
+    """List the workflows that are installed, with their ready-made settings."""
+    from dmlkit.workflow import find_workflow, workflow_entries
+
+    jobs = [find_workflow(entry.name) for entry in workflow_entries()]
+    if as_json:
+        _print_json(workflows={job.name: job.summary for job in jobs})
+        return
+    for job in jobs:
+        click.echo(f"{job.name:<20}{job.summary}")
+        for preset in job.presets:
+            click.echo(f"{'':<20}--config {preset}")
+
+
+@commands.group()
+def schema() -> None:
+    """Work with table schemas."""
+
+
+@schema.command(epilog="Example: dmlkit schema infer transactions/ > schema.toml")
+@click.argument("path")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of TOML.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
+def infer(path: str, as_json: bool) -> None:
+    """Print a schema for the table at PATH, to be kept and edited."""
+    import tomli_w
+
+    from dmlkit.tables import Schema
+
+    document = Schema.infer(path).to_dict()
+    click.echo(json.dumps(document, indent=2) if as_json else tomli_w.dumps(document), nl=as_json)
+
+
+def _metrics_table(metrics: dict[str, float]) -> Table:
+    table = Table(title="On the test rows", title_justify="left")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column("95% interval", justify="right")
+    for name in _in_order(metrics):
+        low, high = metrics.get(f"{name}.low"), metrics.get(f"{name}.high")
+        interval = "" if low is None else f"{low:.4f} - {high:.4f}"
+        table.add_row(name.removeprefix("test."), _figure(metrics[name]), interval)
+    return table
+
+
+def _in_order(metrics: dict[str, float]) -> list[str]:
+    names = [
+        name
+        for name in metrics
+        if name.startswith("test.") and not name.endswith((".low", ".high"))
+    ]
+    return sorted(names, key=lambda name: not name.removeprefix("test.").startswith(FIRST))
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"
+
+
+def _print_json(**content: Any) -> None:
+    click.echo(json.dumps(content, indent=2))
+
+
+def _fail(arguments: Sequence[str], kind: str, message: str, code: int) -> NoReturn:
+    if "--json" in arguments:
+        _print_json(status="failed", error=kind, message=message)
+    if "--debug" in arguments:
+        traceback.print_exc()
+    Console(stderr=True).print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
+    sys.exit(code)
+
+
+def _escaped(message: str) -> str:
+    return message.replace("[", "\\[")
+
+
+def _unexpected(error: Exception, arguments: Sequence[str]) -> str:
+    if isinstance(error, KilledWorker):
+        return (
+            f"A task ended its worker again and again ({error.task}), most likely for want of "
+            "memory. Use fewer threads or larger workers, or smaller partitions."
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{error.strerror}: {error.filename or 'while writing'}."
+    hint = "" if "--debug" in arguments else " Run it again with --debug for the traceback."
+    return f"{type(error).__name__}: {error}.{hint}"
+
+
+def _stop(_number: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt

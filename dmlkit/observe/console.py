@@ -1,0 +1,142 @@
+"""A job's story on a terminal: live bars where there is one, plain lines elsewhere."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from dask.utils import format_bytes
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+from dmlkit.observe.events import Event, Listener, Notice, StageEvent, TrainingRound, WorkerLost
+
+__all__ = ["show_progress"]
+
+#: Seconds between two lines about the same stage where lines can't be redrawn.
+PLAIN_INTERVAL = 10.0
+
+
+@contextlib.contextmanager
+def show_progress(console: Console) -> Iterator[Listener]:
+    """Give a listener that shows a job's events on `console` until the block ends.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        On a terminal, the running stage has a bar; else each stage has a line when it ends, and
+        one every ten seconds while it runs.
+    """
+    if console.is_terminal:
+        with _LiveDisplay(console) as display:
+            yield display.hear
+    else:
+        yield _PlainDisplay(console).hear
+
+
+class _LiveDisplay:
+    """One bar for the running stage below the lines of those that are done."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> "_LiveDisplay":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, StageEvent):
+            self._stage(event)
+        elif isinstance(event, TrainingRound) and self._task is not None:
+            self._progress.update(
+                self._task, completed=event.round, total=event.total, detail=_round(event)
+            )
+        elif isinstance(event, Notice | WorkerLost):
+            self._progress.console.print(Text(_sentence(event), style="yellow"))
+
+    def _stage(self, event: StageEvent) -> None:
+        if event.state == "started":
+            name = f"{event.number}/{event.of} {event.stage:<9}"
+            self._task = self._progress.add_task(name, total=None, detail="")
+        elif event.state == "running" and self._task is not None:
+            self._running(self._task, event)
+        elif event.state in ("done", "resumed", "failed"):
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+                self._task = None
+            self._progress.console.print(_finished_line(event))
+
+    def _running(self, task: TaskID, event: StageEvent) -> None:
+        if "round" in self._progress.tasks[-1].fields["detail"]:
+            return  # rounds say more than tasks do
+        detail = f"{event.tasks_done}/{event.tasks_total} tasks, {event.seconds:.0f} s"
+        self._progress.update(
+            task, completed=event.tasks_done, total=event.tasks_total or None, detail=detail
+        )
+
+
+class _PlainDisplay:
+    """A line for each thing that happens, and now and then one while nothing does."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spoke = time.monotonic()
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, StageEvent) and event.state in ("done", "resumed", "failed"):
+            self._say(_finished_line(event))
+        elif isinstance(event, Notice | WorkerLost):
+            self._say(Text(_sentence(event)))
+        elif time.monotonic() - self._spoke > PLAIN_INTERVAL:
+            self._say(Text(_going_on(event)))
+
+    def _say(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+        self._spoke = time.monotonic()
+
+
+def _finished_line(event: StageEvent) -> Text:
+    mark, style = {"done": ("✓", "green"), "resumed": ("↻", "cyan"), "failed": ("✗", "red")}[
+        event.state
+    ]
+    facts = f"{event.number}/{event.of} {event.stage:<9} {event.seconds:7.1f} s"
+    if event.rows is not None:
+        facts += f"  {event.rows:>13,} rows"
+    if event.bytes is not None:
+        facts += f"  {format_bytes(event.bytes):>10}"
+    if event.state == "resumed":
+        facts += "  taken over from an earlier run"
+    return Text.assemble((f"{mark} ", style), facts)
+
+
+def _going_on(event: Event) -> str:
+    if isinstance(event, TrainingRound):
+        return f"  training: {_round(event)}"
+    if isinstance(event, StageEvent):
+        return (
+            f"  {event.stage}: {event.tasks_done}/{event.tasks_total} tasks, "
+            f"{event.seconds:.0f} s so far"
+        )
+    return _sentence(event)
+
+
+def _round(event: TrainingRound) -> str:
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+    return f"round {event.round}/{event.total}  {metrics}"
+
+
+def _sentence(event: Notice | WorkerLost) -> str:
+    if isinstance(event, Notice):
+        return f"! {event.text}"
+    return f"! Worker {event.worker} was lost; {event.recomputed_tasks} results are computed again."

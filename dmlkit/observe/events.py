@@ -1,0 +1,58 @@
+"""The records of what a job does; showing them is the business of `console` and others."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Event", "Listener", "Notice", "StageEvent", "TrainingRound", "WorkerLost"]
+
+StageState = Literal["started", "running", "done", "resumed", "failed"]
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """A stage of a workflow starts, goes on, or ends.
+
+    `tasks_done` and `tasks_total` count what the scheduler knows of while the stage runs;
+    `rows` and `bytes` are known at its end.
+    """
+
+    workflow: str
+    stage: str
+    number: int
+    of: int
+    state: StageState
+    seconds: float = 0.0
+    tasks_done: int = 0
+    tasks_total: int = 0
+    rows: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRound:
+    """A boosting round is done; `metrics` maps names such as ``"validation-auc"`` to values."""
+
+    round: int
+    total: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker went without having been asked to, with `recomputed_tasks` results."""
+
+    time: float
+    worker: str
+    recomputed_tasks: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a person should know, in a sentence."""
+
+    text: str
+
+
+Event = StageEvent | TrainingRound | WorkerLost | Notice
+Listener = Callable[[Event], None]

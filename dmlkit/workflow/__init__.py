@@ -1,0 +1,21 @@
+"""A job as named stages: declared in a file, run on a cluster, resumed after a failure."""
+
+from dmlkit.workflow.configuration import Settings, load_configuration
+from dmlkit.workflow.engine import Result, Run, run_workflow
+from dmlkit.workflow.job import BUNDLE, TABLE, Keep, Workflow, find_workflow, workflow_entries
+from dmlkit.workflow.manifest import write_json
+
+__all__ = [
+    "BUNDLE",
+    "TABLE",
+    "Keep",
+    "Result",
+    "Run",
+    "Settings",
+    "Workflow",
+    "find_workflow",
+    "load_configuration",
+    "run_workflow",
+    "workflow_entries",
+    "write_json",
+]

@@ -1,0 +1,271 @@
+"""Running a workflow: stages in order, resumed where they still hold, artefacts at the end."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+from pydantic import BaseModel
+
+from dmlkit.cluster import connect, lost_workers
+from dmlkit.errors import MissingFileError
+from dmlkit.observe import Event, Listener, Notice, StageEvent
+from dmlkit.observe.watch import watch_cluster
+from dmlkit.workflow import manifest as manifests
+from dmlkit.workflow.fingerprint import fingerprint, fingerprint_code, input_files
+from dmlkit.workflow.job import Stage, Workflow
+from dmlkit.workflow.output import claim_output, publish, staging_folder
+from dmlkit.workflow.store import StageRecord, StageStore
+
+__all__ = ["Result", "Run", "run_workflow"]
+
+
+@dataclass
+class Run:
+    """What a stage sees of the job it is part of.
+
+    Attributes
+    ----------
+    configuration : BaseModel
+        The settings.
+    data : str or None
+        The path of the table, None for one that the workflow makes itself.
+    out : Path
+        The output folder, for what must stay even if the job fails (quarantined rows).
+    staging : Path
+        Where artefacts are written; they appear in `out` when the whole job is done.
+    records : dict of StageRecord
+        What earlier stages noted, by their names.
+    warnings : list of str
+    """
+
+    workflow: str
+    configuration: Any
+    data: str | None
+    out: Path
+    staging: Path
+    records: dict[str, StageRecord] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _current: StageRecord | None = None
+    _listener: Listener = lambda _event: None
+
+    def note(self, *, rows: int | None = None, bytes: int | None = None, **facts: Any) -> None:  # noqa: A002
+        """Keep facts of the running stage: in its record, in the manifest, for later stages."""
+        assert self._current is not None
+        self._current.rows = self._current.rows if rows is None else int(rows)
+        self._current.bytes = self._current.bytes if bytes is None else int(bytes)
+        self._current.notes.update(facts)
+
+    def warn(self, text: str) -> None:
+        """Tell a person something, now and in the report."""
+        self.warnings.append(text)
+        self._listener(Notice(text))
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a finished job left its artefacts, and its manifest."""
+
+    out: Path
+    manifest: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.out / "report.html"
+
+
+def run_workflow(
+    workflow: Workflow,
+    *,
+    data: str | None = None,
+    out: str | Path,
+    configuration: BaseModel | None = None,
+    resume: bool = False,
+    listeners: Sequence[Listener] = (),
+) -> Result:
+    """Run a workflow on the current client (a local cluster, if there is none).
+
+    Parameters
+    ----------
+    workflow : Workflow
+    data : str, optional
+        The table: a file, folder, glob or URL.
+    out : path
+        The output folder. Its artefacts are replaced when the job is done, not before.
+    configuration : BaseModel, optional
+        The settings; the defaults without.
+    resume : bool
+        Take over stages that an earlier run into `out` finished, where input, settings and code
+        are the same; others are redone.
+    listeners : sequence of callables
+        Told of each event (see `dmlkit.observe`).
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    DmlkitError
+        The input, the settings, the output folder or the cluster are not fit for the job.
+    """
+    out = Path(out).absolute()
+    configuration = configuration if configuration is not None else workflow.configuration()
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    files = input_files(data)
+    if data is not None and not files:
+        raise MissingFileError(f"There is no data at {data!r}. Check the path.")
+    with claim_output(out), staging_folder(out) as staging:
+        run = Run(workflow.name, configuration, data, out, staging, _listener=tell)
+        plan = _plan(workflow, configuration, files, StageStore(out / "stages"), resume)
+        client = connect()
+        began = time.time()
+        _run_stages(plan, run, client, tell)
+        document = _manifest(run, files, lost_workers(client, began))
+        manifests.write_json(staging / "manifest.json", document)
+        publish(staging, out, last="manifest.json")
+    return Result(out, document)
+
+
+@dataclass
+class _Plan:
+    """Stages with their fingerprints, and the results that are there already."""
+
+    workflow: Workflow
+    store: StageStore
+    fingerprints: dict[str, str]
+    finished: dict[str, StageRecord]
+    results: dict[str, Any] = field(default_factory=dict)
+
+
+def _plan(
+    workflow: Workflow,
+    configuration: BaseModel,
+    files: list[dict[str, Any]],
+    store: StageStore,
+    resume: bool,
+) -> _Plan:
+    settings = configuration.model_dump(mode="json")
+    fingerprints: dict[str, str] = {}
+    for stage in workflow.stages:
+        fingerprints[stage.name] = fingerprint(
+            stage.name,
+            fingerprint_code(stage.function),
+            manifests.versions(),
+            {section: settings[section] for section in stage.uses},
+            [fingerprints[need] for need in stage.needs] or files,
+        )
+    finished = {}
+    if resume:
+        for stage in workflow.stages:
+            if record := store.finished(stage, fingerprints[stage.name]):
+                finished[stage.name] = record
+    return _Plan(workflow, store, fingerprints, _still_of_use(workflow, finished))
+
+
+def _still_of_use(workflow: Workflow, finished: dict[str, StageRecord]) -> dict[str, StageRecord]:
+    """Leave out the finished stages whose result was not kept though a stage to come takes it."""
+    of_use = dict(finished)
+    for stage in reversed(workflow.stages):
+        if stage.name in of_use:
+            continue
+        for need in stage.needs:
+            needed = next(other for other in workflow.stages if other.name == need)
+            if needed.keep is None:
+                of_use.pop(need, None)
+    return of_use
+
+
+def _run_stages(plan: _Plan, run: Run, client: Client, tell: Listener) -> None:
+    stages = plan.workflow.stages
+    for number, stage in enumerate(stages, start=1):
+
+        def event(state: Any, number: int = number, stage: Stage = stage, **facts: Any) -> None:
+            tell(StageEvent(run.workflow, stage.name, number, len(stages), state, **facts))
+
+        if stage.name in plan.finished:
+            record = plan.finished[stage.name]
+            run.records[stage.name] = record
+            event("resumed", rows=record.rows, bytes=record.bytes, seconds=record.seconds)
+            continue
+        plan.store.forget(stage)
+        event("started")
+        with _failure_told(event), _watched(client, event, tell):
+            record = _run_stage(stage, plan, run)
+        event("done", rows=record.rows, bytes=record.bytes, seconds=record.seconds)
+
+
+@contextlib.contextmanager
+def _failure_told(event: Any) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        event("failed", seconds=time.monotonic() - began)
+        raise
+
+
+@contextlib.contextmanager
+def _watched(client: Client, event: Any, tell: Listener) -> Iterator[None]:
+    began = time.monotonic()
+
+    def tasks(done: int, total: int) -> None:
+        seconds = time.monotonic() - began
+        event("running", tasks_done=done, tasks_total=total, seconds=seconds)
+
+    with watch_cluster(client, tasks, tell, since=time.time()):
+        yield
+
+
+def _run_stage(stage: Stage, plan: _Plan, run: Run) -> StageRecord:
+    record = StageRecord(stage.name, plan.fingerprints[stage.name])
+    run._current = record
+    began = time.monotonic()
+    needed = {need: _result_of(need, plan) for need in stage.needs}
+    result = stage.function(run, **needed)
+    if stage.keep is not None:
+        plan.store.folder.mkdir(exist_ok=True)
+        written = stage.keep.save(plan.store.result(stage), result)
+        run.note(rows=getattr(written, "rows", None), bytes=getattr(written, "bytes", None))
+        result = stage.keep.load(plan.store.result(stage))
+    record.seconds = round(time.monotonic() - began, 3)
+    plan.results[stage.name] = result
+    run.records[stage.name] = record
+    if stage is not plan.workflow.stages[-1]:  # the last one writes the artefacts: always redone
+        plan.store.finish(stage, record)
+    return record
+
+
+def _result_of(name: str, plan: _Plan) -> Any:
+    if name not in plan.results:
+        stage = next(stage for stage in plan.workflow.stages if stage.name == name)
+        assert stage.keep is not None  # see _still_of_use
+        plan.results[name] = stage.keep.load(plan.store.result(stage))
+    return plan.results[name]
+
+
+def _manifest(run: Run, files: list[dict[str, Any]], lost: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "workflow": run.workflow,
+        "started": run.started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": run.data,
+        "inputs": files[: manifests.LISTED_FILES],
+        "input_files": len(files),
+        "configuration": run.configuration.model_dump(mode="json"),
+        "stages": manifests.stage_entries(run.records.values()),
+        "workers_lost": lost,
+        "warnings": run.warnings,
+        "versions": manifests.versions(),
+        "artefacts": manifests.checksums(run.staging),
+    }

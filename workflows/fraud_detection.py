@@ -1,0 +1,167 @@
+"""Fraud detection: card transactions in; a judged model, its report and scores out.
+
+Run it with ``dmlkit run fraud-detection --data TABLE --out FOLDER``, or without ``--data`` on
+generated transactions. The settings are in ``fraud_settings.py``; the stages are all here.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+from dmlkit.tables.generate import card_transactions
+from dmlkit.workflows.fraud_artefacts import write_artefacts
+from dmlkit.workflows.fraud_settings import FraudSettings, matching_preset
+
+from dmlkit import read_table
+from dmlkit.boosting import Bundle, XGBClassifier, feature_importance
+from dmlkit.features import FeatureSet
+from dmlkit.metrics import best_threshold, evaluate_binary
+from dmlkit.model_selection import TrainValidationTest, count_periods, drop_known_entities
+from dmlkit.scoring import score_rows
+from dmlkit.tables import check_table
+from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
+
+job = Workflow(
+    "fraud-detection",
+    FraudSettings,
+    "Card transactions in; a judged model, its report and scores out.",
+    presets=sorted((Path(__file__).parent / "configs").glob("fraud_*.toml")),
+    matches=matching_preset,
+)
+
+#: What identifies a scored row.
+KEYS = ["transaction_id", "time", "customer_id", "terminal_id", "amount"]
+
+
+@job.stage(uses=["columns", "generate"])
+def read(run: Run) -> Any:
+    """Read the table under the names that the job uses, or make one."""
+    if run.data is None:
+        return card_transactions(**run.configuration.generate.model_dump())
+    names = run.configuration.columns.model_dump()
+    table = read_table(run.data, columns=list(names.values()))
+    return table.rename(columns={source: name for name, source in names.items()})
+
+
+@job.stage(uses=["validation"])
+def validate(run: Run, read: Any) -> Any:
+    """Let good rows go on, and put bad ones in quarantine; too many of them end the job."""
+    settings = run.configuration.validation
+    checked = check_table(
+        read,
+        settings.schema_of(read),
+        quarantine=str(run.out / "quarantine"),
+        max_bad_share=settings.max_bad_share,
+    )
+    run.note(rows=checked.rows, bad_rows=checked.bad_rows, reasons=checked.reasons)
+    run.note(first=str(checked.time_minimum), last=str(checked.time_maximum))
+    run.note(schema=settings.schema_of(read).to_dict(), examples=checked.examples)
+    return checked.frame
+
+
+@job.stage(uses=["features"], keep=TABLE)
+def features(run: Run, validate: Any) -> Any:
+    """Add what was known of the card and the terminal when each transaction was made."""
+    feature_set = FeatureSet.from_dict({"steps": run.configuration.features}).fit(validate)
+    run.note(feature_set=feature_set.to_dict(), names=feature_set.get_feature_names_out())
+    return feature_set.transform(validate)
+
+
+@job.stage(uses=["split"])
+def split(run: Run, features: Any) -> TrainValidationTest:
+    """Train on the past, wait until its labels are known, test on what comes after."""
+    table = run.records["validate"].notes
+    periods = run.configuration.split.periods(table["first"], table["last"])
+    parts = periods.split(features, "time")
+    if run.configuration.split.drop_known_cards:
+        test = drop_known_entities(
+            parts.test,
+            features,
+            entity="customer_id",
+            time="time",
+            label="fraud",
+            known_from=periods.train_start,
+            delay_days=periods.delay_days,
+        )
+        parts = parts._replace(test=test)
+    run.note(periods=count_periods(periods, parts, "fraud"))
+    return parts
+
+
+@job.stage(uses=["model", "costs"], keep=BUNDLE)
+def train(run: Run, split: TrainValidationTest) -> Bundle:
+    """Boost trees, until the validation rows say that it is enough where there are any."""
+    notes = run.records["features"].notes
+    names = notes["names"]
+    watched = split.validation is not None
+    model = XGBClassifier(**run.configuration.model.parameters(early_stopping=watched))
+    judged = split.validation if watched else split.train
+    model.fit(
+        split.train[names],
+        split.train["fraud"],
+        eval_set=[(judged[names], judged["fraud"])],
+    )
+    scored = judged.assign(score=score_rows(model, judged, names))
+    threshold = best_threshold(
+        scored, label="fraud", score="score", costs=run.configuration.costs.costs()
+    )
+    run.note(learning_curve=model.evals_result(), device=model.device_, why=model.device_reason_)
+    return Bundle(
+        model=model,
+        features=notes["feature_set"],
+        schema=run.records["validate"].notes["schema"],
+        threshold=threshold,
+        metadata={
+            "workflow": run.workflow,
+            "columns": run.configuration.columns.model_dump(),
+            "label": "fraud",
+            "keys": KEYS,
+        },
+    )
+
+
+@job.stage(keep=TABLE)
+def score(run: Run, split: TrainValidationTest, train: Bundle) -> Any:
+    """Score every row of every part with the model."""
+    names = run.records["features"].notes["names"]
+    parts = [
+        part[[*KEYS, "fraud"]].assign(part=name, score=score_rows(train.model, part, names))
+        for name, part in split._asdict().items()
+        if part is not None
+    ]
+    return dd.concat(parts)
+
+
+@job.stage(uses=["costs", "evaluation"])
+def evaluate(run: Run, split: TrainValidationTest, train: Bundle, score: Any) -> Any:
+    """Judge the model on the test rows, as a bank would use it: so many cards checked a day."""
+    settings = run.configuration.evaluation
+    evaluation = evaluate_binary(
+        score[score["part"] == "test"],
+        label="fraud",
+        score="score",
+        time="time",
+        entity="customer_id",
+        threshold=train.threshold,
+        k=settings.cards_checked_per_day,
+        costs=run.configuration.costs.costs(),
+        replicates=settings.replicates,
+    )
+    names = run.records["features"].notes["names"]
+    run.note(rows=evaluation.rows)
+    return evaluation, feature_importance(train.model, split.test[names])
+
+
+@job.stage
+def publish(run: Run, train: Bundle, score: Any, evaluate: Any) -> None:
+    """Write metrics, report, model and scores."""
+    evaluation, importance = evaluate
+    write_artefacts(run, train, score, evaluation, importance)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from dmlkit.cli import main
+
+    main(["run", job.name, *sys.argv[1:]])
