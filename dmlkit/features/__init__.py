@@ -1,0 +1,7 @@
+"""Features that look back in time and never ahead: windows per entity, calendar, ratios."""
+
+from dmlkit.features.feature_set import FeatureSet
+from dmlkit.features.rowwise import Calendar, Columns, Ratio, ZScore
+from dmlkit.features.windows import TimeWindows
+
+__all__ = ["Calendar", "Columns", "FeatureSet", "Ratio", "TimeWindows", "ZScore"]

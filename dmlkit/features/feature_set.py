@@ -1,0 +1,245 @@
+"""Feature steps composed: planned together, learned in one pass, kept as JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask
+import pandas as pd
+
+from dmlkit.errors import ConfigurationError, InputError, nearest
+from dmlkit.features.rowwise import Calendar, Columns, Ratio, ZScore
+from dmlkit.features.step import Step, check_columns
+from dmlkit.features.windows import TimeWindows, add_windows
+
+__all__ = ["FeatureSet"]
+
+KINDS: dict[str, Any] = {
+    step.kind: step for step in (Columns, Calendar, TimeWindows, Ratio, ZScore)
+}
+
+#: Of the document that `to_dict` writes.
+VERSION = 1
+
+#: More levels than this make no category but an identifier.
+MOST_LEVELS = 10_000
+
+
+@dataclass
+class FeatureSet:
+    """Feature steps that are planned, learned and applied together.
+
+    Windows on the same entity share one shuffle, and the entity with the fewest new columns goes
+    first, so that little is moved twice. Steps that look at one row at a time come last, in the
+    order given, so that a ratio may use windows.
+
+    Parameters
+    ----------
+    steps : sequence of steps
+        `TimeWindows`, `Calendar`, `Columns`, `Ratio`, `ZScore`.
+
+    Attributes
+    ----------
+    learned_ : dict
+        The levels of each categorical column, once fitted.
+
+    Raises
+    ------
+    ConfigurationError
+        Two steps make the same feature.
+
+    Examples
+    --------
+    >>> from dmlkit.features import Columns, FeatureSet, Ratio, TimeWindows
+    >>> features = FeatureSet([
+    ...     Columns(["amount"]),
+    ...     TimeWindows("card", "time", ["30d"], {"amount": ["mean"]}),
+    ...     Ratio("amount", "card_amount_mean_30d", name="amount_over_usual"),
+    ... ])
+    >>> features.get_feature_names_out()
+    ['amount', 'card_amount_mean_30d', 'amount_over_usual']
+    >>> print(features.explain())
+    1. shuffle by 'card', 1 new column: by 'card' over 30d: mean of amount
+    2. row by row: as they are: amount; amount over card_amount_mean_30d
+    Learned at fit: nothing. Looks back 30 days 00:00:00.
+    """
+
+    steps: Sequence[Any]
+    learned_: dict[str, list[Any]] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        names = self.get_feature_names_out()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"Two feature steps make {', '.join(map(repr, twice))}.")
+
+    def get_feature_names_out(self) -> list[str]:
+        """Return the names of all features, in the order of the steps."""
+        return [name for step in self.steps for name in step.get_feature_names_out()]
+
+    @property
+    def required_columns(self) -> list[str]:
+        """The columns of the table that are read."""
+        made = set(self.get_feature_names_out()) - set(self._plain_columns())
+        needed = dict.fromkeys(name for step in self.steps for name in step.required_columns)
+        return [name for name in needed if name not in made]
+
+    @property
+    def history(self) -> pd.Timedelta:
+        """How far back the features of a row look."""
+        return max((step.history for step in self._windows()), default=pd.Timedelta(0))
+
+    def fit(self, frame: Any) -> "FeatureSet":
+        """Learn the levels of categorical columns, all in one pass; check all columns.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+
+        Returns
+        -------
+        FeatureSet
+            Itself.
+
+        Raises
+        ------
+        InputError
+            A column is missing, of the wrong type, or has more than 10,000 levels.
+        """
+        self._check(frame._meta)
+        names = [name for step in self.steps for name in getattr(step, "categorical", ())]
+        if not names:
+            self.learned_ = {}
+            return self
+        parts = [dask.delayed(_levels)(part, names) for part in frame[names].to_delayed()]
+        self.learned_ = dask.delayed(_merge_levels)(parts).compute()
+        for name, levels in self.learned_.items():
+            if len(levels) > MOST_LEVELS:
+                raise InputError(
+                    f"Column {name!r} has {len(levels):,} levels (such as {levels[0]!r}): that is "
+                    "an identifier. Leave it out, or use it as the entity of TimeWindows."
+                )
+        return self
+
+    def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
+        """Return the rows with their features, lazily.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+        partitions : int, optional
+            Number of partitions of the result where there are windows; that of `frame` without.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            The columns of `frame` and the features. With windows, the rows are sorted by the
+            last entity that was shuffled by, and the same whatever the partitions of `frame`.
+        """
+        self._check(frame._meta)
+        for windows in self._plan():
+            frame = add_windows(frame, windows, partitions or frame.npartitions)
+        steps, learned = self._rowwise(), self.learned_ or {}
+        meta = _apply(frame._meta, steps, learned)
+        return frame.map_partitions(_apply, steps, learned, meta=meta)
+
+    def fit_transform(self, frame: Any) -> Any:
+        """Fit, then transform."""
+        return self.fit(frame).transform(frame)
+
+    def explain(self) -> str:
+        """Tell what `transform` does, in order."""
+        lines = []
+        for windows in self._plan():
+            count = sum(len(step.get_feature_names_out()) for step in windows)
+            what = "; ".join(step.explain() for step in windows)
+            columns = "column" if count == 1 else "columns"
+            lines.append(f"shuffle by {windows[0].by!r}, {count} new {columns}: {what}")
+        if rowwise := self._rowwise():
+            lines.append("row by row: " + "; ".join(step.explain() for step in rowwise))
+        categorical = [name for step in self.steps for name in getattr(step, "categorical", ())]
+        learned = f"the levels of {', '.join(categorical)}" if categorical else "nothing"
+        numbered = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
+        return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {self.history}."])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return declaration and what was learned as JSON-able values."""
+        document: dict[str, Any] = {
+            "version": VERSION,
+            "steps": [step.to_dict() for step in self.steps],
+        }
+        return document if self.learned_ is None else document | {"learned": self.learned_}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "FeatureSet":
+        """Make it from what `to_dict` returned, or from ``{"steps": [...]}`` of a TOML file.
+
+        Raises
+        ------
+        ConfigurationError
+            A step's kind or key is unknown, or the document is of a newer version.
+        """
+        if document.get("version", VERSION) > VERSION:
+            raise ConfigurationError(
+                f"The feature set is of version {document['version']}; this dmlkit reads up to "
+                f"{VERSION}. Update dmlkit."
+            )
+        return cls([_step(step) for step in document["steps"]], document.get("learned"))
+
+    def _windows(self) -> list[TimeWindows]:
+        return [step for step in self.steps if isinstance(step, TimeWindows)]
+
+    def _rowwise(self) -> list[Step]:
+        return [step for step in self.steps if not isinstance(step, TimeWindows)]
+
+    def _plain_columns(self) -> list[str]:
+        return [name for step in self.steps if isinstance(step, Columns) for name in step.names]
+
+    def _plan(self) -> list[list[TimeWindows]]:
+        """Group windows by entity, the group with the fewest new columns first."""
+        groups: dict[str, list[TimeWindows]] = {}
+        for step in self._windows():
+            groups.setdefault(step.by, []).append(step)
+        return sorted(
+            groups.values(),
+            key=lambda steps: sum(len(step.get_feature_names_out()) for step in steps),
+        )
+
+    def _check(self, meta: pd.DataFrame) -> None:
+        check_columns(meta, self.required_columns)
+        for step in self._windows():
+            step.check(meta)
+        made = set(self.get_feature_names_out()) - set(self._plain_columns())
+        if clash := sorted(made & set(meta.columns)):
+            raise InputError(
+                f"The table has a column {clash[0]!r} already, which is the name of a feature. "
+                "Rename or drop it."
+            )
+
+
+def _apply(
+    frame: pd.DataFrame, steps: Sequence[Step], learned: Mapping[str, list[Any]]
+) -> pd.DataFrame:
+    for step in steps:
+        step.check(frame)
+        frame = step.apply(frame, learned)
+    return frame
+
+
+def _step(document: Mapping[str, Any]) -> Any:
+    kind = document.get("kind")
+    if kind not in KINDS:
+        guess = nearest(str(kind), KINDS)
+        hint = f" (nearest: {guess!r})" if guess else ""
+        raise ConfigurationError(
+            f"Unknown kind of feature step {kind!r}{hint}. Known: {', '.join(KINDS)}."
+        )
+    return KINDS[kind].from_dict(document)
+
+
+def _levels(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, set[Any]]:
+    return {name: set(frame[name].dropna().unique().tolist()) for name in names}
+
+
+def _merge_levels(parts: Sequence[dict[str, set[Any]]]) -> dict[str, list[Any]]:
+    return {name: sorted(set().union(*(part[name] for part in parts))) for name in parts[0]}
