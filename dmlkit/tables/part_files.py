@@ -1,0 +1,262 @@
+"""What a worker does when a table is published: one partition becomes Parquet files.
+
+Which files then make up the table is decided by the client, in `publish`.
+"""
+
+import json
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from dmlkit.errors import InputError, OutputError
+
+__all__ = ["PartWriter", "delta_type", "empty_file_list"]
+
+ROWS_PER_GROUP = 1_048_576
+#: A partition of the frame that falls into more folders than this was partitioned by mistake.
+MAX_FOLDERS = 10_000
+#: Longer texts are left out of the statistics: they would swell the log for little pruning.
+MAX_STATISTICS_TEXT = 64
+NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
+WIDER = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.int64(),
+    pa.float16(): pa.float32(),
+}
+
+
+def delta_type(column: str, kind: pa.DataType) -> pa.DataType:
+    """Return the Arrow type in which Delta Lake holds a column of type `kind`.
+
+    Raises
+    ------
+    InputError
+        Delta Lake has no such type.
+
+    Examples
+    --------
+    >>> delta_type("time", pa.timestamp("ns"))
+    TimestampType(timestamp[us])
+    """
+    if pa.types.is_dictionary(kind):
+        return delta_type(column, kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC" if kind.tz else None)
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return pa.large_string()  # the same in the file, and no limit of 2 GiB before it
+    if pa.types.is_date64(kind):
+        return pa.date32()
+    if kind in WIDER:
+        return WIDER[kind]
+    if pa.types.is_duration(kind) or pa.types.is_time(kind) or pa.types.is_interval(kind):
+        raise InputError(
+            f"Column {column!r} is of type {kind}, which Delta Lake can't hold. "
+            f"Turn it into a number, for instance frame[{column!r}].dt.total_seconds()."
+        )
+    return kind
+
+
+def empty_file_list() -> pd.DataFrame:
+    """Return the table of written files without a row: what `PartWriter` returns rows of."""
+    kinds = {"path": "str", "values": "str", "statistics": "str", "rows": "int64", "bytes": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+@dataclass(frozen=True)
+class PartWriter:
+    """Writes the partitions of a frame as files of one write.
+
+    A file is written under a name of its own in `staging` and then renamed, so that a task that
+    runs twice leaves one file, and one that outlives its write (the client has removed `staging`)
+    leaves none.
+
+    Parameters
+    ----------
+    folder : str
+        Of the table.
+    staging : str
+        A folder below it for files that are not whole yet.
+    name : str
+        Of the files of this write; ``{number}`` stands for the number of the partition.
+    schema : pyarrow.Schema
+        Of the table.
+    partition_by : tuple of str
+        Columns whose values are in the names of folders instead of the files.
+    """
+
+    folder: str
+    staging: str
+    name: str
+    schema: pa.Schema
+    partition_by: tuple[str, ...] = ()
+
+    def __call__(self, frame: pd.DataFrame, numbers: pd.Series) -> pd.DataFrame:
+        """Write one partition; return a row for each file: path, values, statistics, size."""
+        if not Path(self.staging).is_dir():
+            raise OutputError(
+                f"A worker doesn't see the folder {self.staging!r}: either the write was "
+                "cancelled, or the worker is on a machine without it. Write to a folder that "
+                "all workers share."
+            )
+        name = self.name.format(number=int(numbers.iloc[0]))
+        table = to_arrow(frame, self.schema)
+        files = [
+            self._write_file(part, values, name)
+            for values, part in _split(table, self.partition_by)
+            if len(part)
+        ]
+        return pd.DataFrame(files) if files else empty_file_list()
+
+    def _write_file(
+        self, table: pa.Table, values: Mapping[str, str | None], name: str
+    ) -> dict[str, Any]:
+        path = "/".join([*(_folder_name(*item) for item in values.items()), name])
+        target, temporary = Path(self.folder, path), Path(self.staging, uuid.uuid4().hex)
+        try:
+            footer = _write_parquet(table, temporary)
+            size = temporary.stat().st_size
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
+        except OSError as error:
+            raise OutputError(f"Cannot write {str(target)!r}: {error}.") from None
+        return {
+            "path": path,
+            "values": json.dumps(values),
+            "statistics": json.dumps(_statistics(footer, table.schema)),
+            "rows": len(table),
+            "bytes": size,
+        }
+
+
+def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Convert a partition to the types of the table; say which column doesn't fit, and why."""
+    arrays = [_column_to_arrow(frame, field) for field in schema]
+    return pa.table(arrays, schema=schema)
+
+
+def _column_to_arrow(frame: pd.DataFrame, field: pa.Field) -> Any:
+    if field.name not in frame.columns:
+        raise InputError(
+            f"A partition has no column {field.name!r}, though the frame declares it. "
+            "Check the function that makes the partitions and its meta."
+        )
+    values = frame[field.name]
+    try:
+        array = pa.array(values, from_pandas=True)
+        # Nanoseconds are cut to microseconds; all other conversions must keep the values.
+        both_times = pa.types.is_timestamp(array.type) and pa.types.is_timestamp(field.type)
+        return array.cast(field.type, safe=not both_times)
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        raise InputError(
+            f"Column {field.name!r} is declared as {field.type}, but a partition holds "
+            f"{values.dtype} that doesn't fit: {error}. Convert it with astype first."
+        ) from None
+
+
+def _split(
+    table: pa.Table, partition_by: Sequence[str]
+) -> Iterator[tuple[dict[str, str | None], pa.Table]]:
+    """Yield the rows of each folder, without the columns that its name tells."""
+    if not partition_by:
+        yield {}, table
+        return
+    keys = table.select(list(partition_by)).to_pandas(ignore_metadata=True)
+    folders = keys.groupby(list(partition_by), dropna=False).ngroup().to_numpy()
+    rows = np.bincount(folders)
+    if len(rows) > MAX_FOLDERS:
+        raise InputError(
+            f"One partition of the frame has {len(rows):,} distinct values of "
+            f"{', '.join(partition_by)}: each would be a folder. Partition by fewer values."
+        )
+    ordered = table.take(np.argsort(folders, kind="stable"))
+    rest = ordered.drop_columns(list(partition_by))
+    for start, length in zip(np.cumsum(rows) - rows, rows, strict=True):
+        first = ordered.slice(start, 1).select(list(partition_by)).to_pylist()[0]
+        values = {name: _as_text(value) for name, value in first.items()}
+        yield values, rest.slice(start, length)
+
+
+def _as_text(value: Any) -> str | None:
+    """Write a partition value as the Delta Lake protocol has it."""
+    if value is None or value == "":
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _folder_name(column: str, value: str | None) -> str:
+    text = NULL_FOLDER if value is None else quote(value, safe="")
+    return f"{quote(column, safe='')}={text}"
+
+
+def _write_parquet(table: pa.Table, path: Path) -> Any:
+    footers: list[Any] = []
+    pyarrow.parquet.write_table(
+        table,
+        path,
+        row_group_size=ROWS_PER_GROUP,
+        compression="zstd",
+        compression_level=1,
+        store_schema=False,
+        metadata_collector=footers,
+    )
+    return footers[0]
+
+
+def _statistics(footer: Any, schema: pa.Schema) -> dict[str, Any]:
+    """Gather rows, missing values, least and greatest of each column from a Parquet footer."""
+    least: dict[str, Any] = {}
+    greatest: dict[str, Any] = {}
+    missing: dict[str, int] = {}
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    for index in range(footer.num_columns):
+        chunks = [group.column(index) for group in groups]
+        name = chunks[0].path_in_schema
+        if name not in schema.names or not all(chunk.is_stats_set for chunk in chunks):
+            continue
+        found = [chunk.statistics for chunk in chunks]
+        missing[name] = sum(statistics.null_count for statistics in found)
+        bounds = [(known.min, known.max) for known in found if known.has_min_max]
+        low, high = _bounds(bounds) if len(bounds) == len(found) else (None, None)
+        if low is not None and high is not None:
+            least[name], greatest[name] = low, high
+    return {
+        "numRecords": footer.num_rows,
+        "minValues": least,
+        "maxValues": greatest,
+        "nullCount": missing,
+    }
+
+
+def _bounds(bounds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return _as_json(low), _as_json(high)
+
+
+def _as_json(value: Any) -> Any:
+    """Write a bound as the Delta Lake protocol has it, or None where JSON has no word for it."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, datetime):
+        text = value.astimezone(UTC) if value.tzinfo else value
+        return text.replace(tzinfo=None).isoformat(timespec="microseconds") + (
+            "Z" if value.tzinfo else ""
+        )
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return value if len(value) <= MAX_STATISTICS_TEXT else None
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return None

@@ -1,0 +1,189 @@
+"""`write_table`: publish a frame as a Delta Lake table, all of it or nothing.
+
+Workers write files that nobody sees (`part_files`); then one commit by the client makes them the
+table (`commit`).
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+from dask.dataframe.utils import meta_nonempty
+
+from dmlkit.errors import InputError, MissingColumnError, OutputError
+from dmlkit.tables.commit import Mode, Write, commit_files, staged_write
+from dmlkit.tables.part_files import PartWriter, delta_type, empty_file_list
+
+__all__ = ["WrittenTable", "write_table"]
+
+FOLDER_TYPES = (
+    pa.types.is_integer,
+    pa.types.is_large_string,
+    pa.types.is_boolean,
+    pa.types.is_date,
+)
+
+
+@dataclass(frozen=True)
+class WrittenTable:
+    """What a write has published.
+
+    Attributes
+    ----------
+    path : str
+    rows, bytes, files : int
+        Of this write.
+    version : int
+        Of the table, from 0.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    files: int
+    version: int
+
+
+def write_table(
+    frame: Any,
+    path: str | os.PathLike[str],
+    *,
+    mode: Mode = "error",
+    partition_by: str | Sequence[str] | None = None,
+) -> WrittenTable:
+    """Compute a frame and publish it as a Delta Lake table.
+
+    A reader sees the table as it was or as it is after, never a part: the files that the workers
+    have written become the table by one commit. When anything fails before it, or on Ctrl-C, the
+    files are removed.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame or pandas.DataFrame
+        Each partition becomes a file, and the names of the files sort as the partitions do. An
+        index with a name becomes a column, another one is left out.
+    path : str
+        A folder that all workers see.
+    mode : {"error", "append", "overwrite"}
+        What to do when there is a table. Overwritten files stay on disk for readers of older
+        versions until ``deltalake.DeltaTable(path).vacuum()``.
+    partition_by : str or sequence of str, optional
+        Columns whose values become folders (``day=2025-01-01/``): of few distinct values.
+
+    Returns
+    -------
+    WrittenTable
+
+    Raises
+    ------
+    OutputError
+        There is a table already, or the folder can't be written to.
+    InputError
+        A column has a type that Delta Lake can't hold, or (on append) not that of the table.
+
+    Notes
+    -----
+    Times are held in microseconds, those with a time zone in UTC; categories as text; unsigned
+    integers as the next wider signed ones. NaN becomes a missing value.
+
+    Examples
+    --------
+    >>> import tempfile, pandas as pd
+    >>> from dmlkit import read_table, write_table
+    >>> folder = tempfile.mkdtemp()
+    >>> write_table(pd.DataFrame({"card": [1, 2]}), folder).rows
+    2
+    >>> write_table(pd.DataFrame({"card": [3]}), folder, mode="append").version
+    1
+    >>> read_table(folder).card.sum().compute()
+    np.int64(6)
+    """
+    frame = _as_columns(frame)
+    keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by or ())
+    write = Write(_local_folder(path), _arrow_schema(frame), keys, mode)
+    _check_keys(write)
+    with staged_write(write) as (staging, token):
+        files = _write_files(frame, write, staging, token)
+        version = commit_files(write, files, token)
+    rows, size = int(files["rows"].sum()), int(files["bytes"].sum())
+    return WrittenTable(os.fspath(path), rows, size, len(files), version)
+
+
+def _as_columns(frame: Any) -> Any:
+    """Return a Dask frame whose columns are all that shall be written."""
+    if isinstance(frame, pd.DataFrame):
+        frame = dd.from_pandas(frame, npartitions=1, sort=False)
+    if not isinstance(frame, dd.DataFrame):
+        raise InputError(
+            f"write_table takes a Dask or pandas DataFrame, not {type(frame).__name__}. "
+            "Turn a Series into one with to_frame()."
+        )
+    if frame.index.name is not None and frame.index.name not in frame.columns:
+        frame = frame.reset_index()
+    names = list(frame.columns)
+    wrong = [name for name in names if not isinstance(name, str) or names.count(name) > 1]
+    if wrong:
+        raise InputError(f"Column names must be text, each used once: {wrong[0]!r} is not.")
+    if not names:
+        raise InputError("The frame has no columns: there is nothing to write.")
+    return frame
+
+
+def _local_folder(path: str | os.PathLike[str]) -> Path:
+    """Return the folder that a path means: the one place that knows where tables can be."""
+    text = os.fspath(path)
+    if "://" in text and not text.startswith("file://"):
+        raise OutputError(
+            f"Tables are written to folders so far, not to {text!r}. "
+            "Write to a folder that all workers share, and copy it from there."
+        )
+    return Path(text.removeprefix("file://")).expanduser().absolute()
+
+
+def _arrow_schema(frame: Any) -> pa.Schema:
+    declared = pa.Schema.from_pandas(meta_nonempty(frame._meta), preserve_index=False)
+    fields = [pa.field(field.name, delta_type(field.name, field.type)) for field in declared]
+    return pa.schema(fields)
+
+
+def _check_keys(write: Write) -> None:
+    """Raise unless the values of the columns to partition by can be names of folders."""
+    for name in write.partition_by:
+        if name not in write.schema.names:
+            raise MissingColumnError.of(str(write.folder), name, write.schema.names)
+        kind = write.schema.field(name).type
+        if not any(test(kind) for test in FOLDER_TYPES):
+            raise InputError(
+                f"Cannot partition by {name!r}, which is {kind}: its values become names of "
+                "folders. Partition by text, whole numbers, truth values or dates."
+            )
+    if len(write.partition_by) >= len(write.schema):
+        raise InputError("partition_by names all columns; leave one that is in the files.")
+
+
+def _write_files(frame: Any, write: Write, staging: Path, token: str) -> pd.DataFrame:
+    """Compute the frame; return the table of the files that the workers have written."""
+    # Optimised first: Dask may put small partitions together, and files are numbered by them.
+    frame = frame.optimize(fuse=False)
+    width = max(5, len(str(frame.npartitions)))
+    numbers = dd.from_map(_number, range(frame.npartitions), meta=pd.Series([], dtype="int64"))
+    writer = PartWriter(
+        folder=str(write.folder),
+        staging=str(staging),
+        name=f"part-{token}-{{number:0{width}d}}.parquet",
+        schema=write.schema,
+        partition_by=write.partition_by,
+    )
+    written = frame.map_partitions(
+        writer, numbers, meta=empty_file_list(), align_dataframes=False, enforce_metadata=False
+    )
+    return written.compute()
+
+
+def _number(number: int) -> pd.Series:
+    return pd.Series([number])
