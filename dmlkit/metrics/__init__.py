@@ -1,0 +1,52 @@
+"""Metrics over a cluster: exact on any partitioning, no column gathered on the client."""
+
+from dmlkit.metrics.cards import card_precision_at_k
+from dmlkit.metrics.evaluation import evaluate_binary
+from dmlkit.metrics.gain import best_threshold
+from dmlkit.metrics.probability import (
+    brier_score_loss,
+    calibration_bins,
+    expected_calibration_error,
+    log_loss,
+)
+from dmlkit.metrics.ranking import (
+    average_precision_score,
+    lift,
+    precision_at_k,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+from dmlkit.metrics.results import (
+    BinaryEvaluation,
+    CalibrationBins,
+    Costs,
+    Curve,
+    GainCurve,
+    ScoreHistogram,
+)
+from dmlkit.metrics.threshold import precision_score, recall_score
+
+__all__ = [
+    "BinaryEvaluation",
+    "CalibrationBins",
+    "Costs",
+    "Curve",
+    "GainCurve",
+    "ScoreHistogram",
+    "average_precision_score",
+    "best_threshold",
+    "brier_score_loss",
+    "calibration_bins",
+    "card_precision_at_k",
+    "evaluate_binary",
+    "expected_calibration_error",
+    "lift",
+    "log_loss",
+    "precision_at_k",
+    "precision_recall_curve",
+    "precision_score",
+    "recall_score",
+    "roc_auc_score",
+    "roc_curve",
+]

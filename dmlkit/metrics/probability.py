@@ -1,0 +1,282 @@
+"""Metrics of scores as probabilities: log loss, Brier score, calibration and their histogram."""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
+from dmlkit.metrics.results import CalibrationBins, ScoreHistogram
+from dmlkit.metrics.rows import scored_rows
+
+__all__ = [
+    "binned_calibration",
+    "brier",
+    "brier_score_loss",
+    "calibration_bins",
+    "calibration_error",
+    "expected_calibration_error",
+    "histogram",
+    "log_loss",
+    "logarithmic_loss",
+    "wilson_interval",
+]
+
+#: The 97.5% point of the normal distribution.
+Z95 = 1.959963984540054
+
+
+class _Sum(NamedTuple):
+    """A range's sum of losses, and its rows with a score that is no probability."""
+
+    loss: float
+    outside: float
+    example: float
+
+
+def log_loss(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+    """Mean negative logarithm of the probability given to what happened.
+
+    Parameters
+    ----------
+    y_true : (n,) dask Series or Array, or anything like a NumPy array
+        0 or 1.
+    y_score : (n,) like y_true
+        The probability of 1. Clipped by the spacing of its float type, as scikit-learn does.
+    sample_weight : (n,) like y_true, optional
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        A score is not within 0 and 1; a label, score or weight is missing.
+
+    Notes
+    -----
+    The same number as `sklearn.metrics.log_loss`, to rounding; sums are in float64 for any type.
+
+    Examples
+    --------
+    >>> round(log_loss([1, 0, 0, 1], [0.9, 0.1, 0.2, 0.65]), 6)
+    0.216162
+    """
+    source = scored_rows(y_true, y_score, sample_weight)
+    return float(compute_metrics(source, [logarithmic_loss(source.epsilon)])[0])
+
+
+def brier_score_loss(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+    """Mean squared difference between the probability and what happened.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `log_loss`.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    The same number as `sklearn.metrics.brier_score_loss`, to rounding.
+
+    Examples
+    --------
+    >>> round(brier_score_loss([0, 1, 1, 0], [0.1, 0.9, 0.8, 0.3]), 6)
+    0.0375
+    """
+    return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [brier()])[0])
+
+
+def expected_calibration_error(
+    y_true: Any, y_score: Any, *, bins: int = 10, sample_weight: Any = None
+) -> float:
+    """Mean distance, over rows, of a score bin's mean score to its share of positives.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `log_loss`.
+    bins : int
+        Bins of equal width between 0 and 1.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Naeini, Cooper, Hauskrecht: *Obtaining Well Calibrated Probabilities Using Bayesian Binning*.
+    AAAI 2015.
+
+    Examples
+    --------
+    >>> round(expected_calibration_error([0, 1, 0, 1], [0.25, 0.25, 0.75, 0.75]), 6)
+    0.25
+    """
+    source = scored_rows(y_true, y_score, sample_weight)
+    return float(compute_metrics(source, [calibration_error(bins)])[0])
+
+
+def calibration_bins(
+    y_true: Any, y_score: Any, *, bins: int = 10, sample_weight: Any = None
+) -> CalibrationBins:
+    """Mean score against the share of positives, by bins of the score.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `log_loss`.
+    bins : int
+        Bins of equal width between 0 and 1; those without rows are left out. A bin holds its
+        upper edge, as in `sklearn.calibration.calibration_curve`.
+
+    Returns
+    -------
+    CalibrationBins
+
+    Examples
+    --------
+    >>> found = calibration_bins([0, 1, 0, 1], [0.25, 0.25, 0.75, 0.75], bins=2)
+    >>> found.mean_score.tolist(), found.observed_rate.tolist(), found.rows.tolist()
+    ([0.25, 0.75], [0.5, 0.5], [2.0, 2.0])
+    """
+    source = scored_rows(y_true, y_score, sample_weight)
+    found: CalibrationBins = compute_metrics(source, [binned_calibration(bins)])[0]
+    return found
+
+
+def wilson_interval(
+    positives: NDArray[np.float64], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the limits of the 95% interval of a rate.
+
+    References
+    ----------
+    Wilson: *Probable Inference, the Law of Succession, and Statistical Inference*. JASA 1927.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(np.array([0.0, 5.0]), np.array([10.0, 10.0]))
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.237], [0.278, 0.763])
+    """
+    rate = positives / rows
+    middle = (rate + Z95**2 / (2 * rows)) / (1 + Z95**2 / rows)
+    spread = np.sqrt(rate * (1 - rate) / rows + Z95**2 / (4 * rows**2)) * Z95 / (1 + Z95**2 / rows)
+    return np.maximum(middle - spread, 0.0), np.minimum(middle + spread, 1.0)
+
+
+def logarithmic_loss(epsilon: float) -> Metric:
+    """Return log loss, with scores clipped by `epsilon`, as a `Metric`."""
+    return Metric(partial(_log_losses, epsilon), partial(_mean, "Log loss"))
+
+
+def brier() -> Metric:
+    """Return the Brier score as a `Metric`."""
+    return Metric(_squares, partial(_mean, "The Brier score"))
+
+
+def calibration_error(bins: int = 10) -> Metric:
+    """Return the expected calibration error as a `Metric`."""
+    return Metric(partial(_binned, _some(bins)), _expected_error)
+
+
+def binned_calibration(bins: int = 10) -> Metric:
+    """Return calibration bins as a `Metric`."""
+    return Metric(partial(_binned, _some(bins)), _calibration)
+
+
+def histogram(bins: int = 50) -> Metric:
+    """Return the histogram of scores within 0 and 1 as a `Metric`."""
+    return Metric(partial(_histogram, _some(bins)), partial(_whole_histogram, bins))
+
+
+def log_losses(score: NDArray[np.float64], epsilon: float) -> tuple[Any, Any]:
+    """Return the loss of each score if the row is a positive, and if it is a negative."""
+    clipped = np.clip(score, epsilon, 1 - epsilon)
+    return -np.log(clipped), -np.log1p(-clipped)
+
+
+def _log_losses(epsilon: float, ranked: Ranked) -> _Sum:
+    lines = ranked.lines
+    if_positive, if_negative = log_losses(lines.score, epsilon)
+    loss = float((lines.positives * if_positive + lines.negatives * if_negative).sum())
+    return _Sum(loss, *_outside(ranked))
+
+
+def _squares(ranked: Ranked) -> _Sum:
+    lines = ranked.lines
+    squares = lines.positives * (1 - lines.score) ** 2 + lines.negatives * lines.score**2
+    return _Sum(float(squares.sum()), *_outside(ranked))
+
+
+def _outside(ranked: Ranked) -> tuple[float, float]:
+    """Return the weight of rows with a score that is no probability, and such a score."""
+    outside = (ranked.lines.score < 0) | (ranked.lines.score > 1)
+    if not outside.any():
+        return 0.0, 0.0
+    return float(ranked.rows[outside].sum()), float(ranked.lines.score[outside][0])
+
+
+def _mean(metric: str, sums: list[_Sum], totals: Totals) -> float:
+    outside = math.fsum(part.outside for part in sums)
+    if outside:
+        example = next(part.example for part in sums if part.outside)
+        raise InputError(
+            f"{metric} needs probabilities, but {outside:,.0f} of {totals.rows:,.0f} rows have a "
+            f"score outside 0 and 1, such as {example:g}. Give the column of class 1 of "
+            "predict_proba, not margins."
+        )
+    return math.fsum(part.loss for part in sums) / totals.rows
+
+
+def _binned(bins: int, ranked: Ranked) -> tuple[_Sum, NDArray[np.float64]]:
+    """Return rows, positives and the sum of scores in each bin."""
+    lines = ranked.lines
+    bin_of = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], lines.score)
+    values = (ranked.rows, lines.positives, ranked.rows * lines.score)
+    sums = np.array([np.bincount(bin_of, value, minlength=bins) for value in values])
+    return _Sum(0.0, *_outside(ranked)), sums
+
+
+def _bins(shares: list[Any], totals: Totals) -> NDArray[np.float64]:
+    _mean("Calibration", [part for part, _ in shares], totals)
+    sums: NDArray[np.float64] = np.sum([part for _, part in shares], axis=0)
+    return sums[:, sums[0] > 0]
+
+
+def _expected_error(shares: list[Any], totals: Totals) -> float:
+    _, positives, scores = _bins(shares, totals)
+    return math.fsum(np.abs(positives - scores)) / totals.rows
+
+
+def _calibration(shares: list[Any], totals: Totals) -> CalibrationBins:
+    rows, positives, scores = _bins(shares, totals)
+    low, high = wilson_interval(positives, rows)
+    return CalibrationBins(scores / rows, positives / rows, rows, low, high)
+
+
+def _histogram(bins: int, ranked: Ranked) -> NDArray[np.float64]:
+    lines = ranked.lines
+    counts = [
+        np.histogram(lines.score, bins, (0.0, 1.0), weights=weight)[0]
+        for weight in (lines.negatives, lines.positives)
+    ]
+    return np.array(counts, dtype=np.float64)
+
+
+def _whole_histogram(bins: int, counts: list[NDArray[np.float64]], _: Totals) -> ScoreHistogram:
+    return ScoreHistogram(np.linspace(0, 1, bins + 1), *np.sum(counts, axis=0))
+
+
+def _some(bins: int) -> int:
+    if bins < 1:
+        raise ConfigurationError(f"bins is {bins}; it must be at least 1.")
+    return bins

@@ -1,0 +1,341 @@
+"""Metrics of how well scores rank positives before negatives; probabilities are not asked for."""
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
+from dmlkit.metrics.results import Curve
+from dmlkit.metrics.rows import scored_rows
+
+__all__ = [
+    "average_precision",
+    "average_precision_score",
+    "by_rank",
+    "crossings",
+    "lift",
+    "lift_at",
+    "need_positives",
+    "precision_at",
+    "precision_at_k",
+    "precision_recall",
+    "precision_recall_curve",
+    "receiver_operating_characteristic",
+    "roc_auc",
+    "roc_auc_score",
+    "roc_curve",
+]
+
+
+def roc_auc_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+    """Area under the receiver operating characteristic, exact on any partitioning.
+
+    The probability that a positive has a higher score than a negative, ties counted half.
+
+    Parameters
+    ----------
+    y_true : (n,) dask Series or Array, or anything like a NumPy array
+        0 or 1.
+    y_score : (n,) like y_true
+        Of the same frame, so that partitions match; divisions may be unknown.
+    sample_weight : (n,) like y_true, optional
+        Not negative.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        All rows are of one class; a label, score or weight is missing or out of its range.
+
+    Notes
+    -----
+    The same number as `sklearn.metrics.roc_auc_score`, to rounding; no column is gathered.
+
+    Examples
+    --------
+    >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    return _metric(roc_auc(), y_true, y_score, sample_weight)
+
+
+def average_precision_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+    """Precision averaged over recall: the area under the precision-recall steps.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `roc_auc_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        There is no positive; a label, score or weight is missing or out of its range.
+
+    Notes
+    -----
+    The same number as `sklearn.metrics.average_precision_score`, to rounding.
+
+    Examples
+    --------
+    >>> round(average_precision_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 6)
+    0.833333
+    """
+    return _metric(average_precision(), y_true, y_score, sample_weight)
+
+
+def precision_at_k(y_true: Any, y_score: Any, *, k: int) -> float:
+    """Share of positives among the `k` rows with the highest scores.
+
+    Rows that tie at the cut count by their mean, so that the order of rows does not matter.
+
+    Parameters
+    ----------
+    y_true, y_score
+        As of `roc_auc_score`.
+    k : int
+        Rows; those beyond the number of rows count as negatives.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> precision_at_k([0, 1, 1, 0], [0.9, 0.8, 0.8, 0.1], k=2)
+    0.5
+    """
+    return _metric(precision_at(k), y_true, y_score)
+
+
+def lift(y_true: Any, y_score: Any, *, share: float, sample_weight: Any = None) -> float:
+    """How much denser positives are among the highest scores than among all rows.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `roc_auc_score`.
+    share : float
+        The share of rows (of their weight) that is looked at, above 0 and up to 1. Rows that tie
+        at the cut count by their mean.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> lift([0, 1, 1, 0], [0.9, 0.8, 0.7, 0.1], share=0.75)
+    1.3333333333333333
+    """
+    return _metric(lift_at(share), y_true, y_score, sample_weight)
+
+
+def roc_curve(y_true: Any, y_score: Any, *, sample_weight: Any = None, points: int = 500) -> Curve:
+    """Receiver operating characteristic, thinned for drawing; its points are exact.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `roc_auc_score`.
+    points : int
+        About the most that there will be; neighbours differ by ``2 / points`` or by one score.
+
+    Returns
+    -------
+    Curve
+        x is the false positive rate, y the true positive rate.
+
+    Examples
+    --------
+    >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> curve.x.tolist(), curve.y.tolist()
+    ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
+    source = scored_rows(y_true, y_score, sample_weight)
+    curve: Curve = compute_metrics(source, [receiver_operating_characteristic(points)])[0]
+    return curve
+
+
+def precision_recall_curve(
+    y_true: Any, y_score: Any, *, sample_weight: Any = None, points: int = 500
+) -> Curve:
+    """Precision over recall, thinned for drawing; its points are exact.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `roc_auc_score`.
+    points : int
+        About the most that there will be: half by recall, half by rank on a logarithmic scale.
+
+    Returns
+    -------
+    Curve
+        x is the recall, y the precision; the first point is (0, 1), as of scikit-learn's.
+
+    Examples
+    --------
+    >>> curve = precision_recall_curve([0, 1, 1], [0.1, 0.4, 0.3])
+    >>> curve.x.tolist(), curve.y.round(3).tolist()
+    ([0.0, 0.5, 1.0, 1.0], [1.0, 1.0, 1.0, 0.667])
+    """
+    source = scored_rows(y_true, y_score, sample_weight)
+    curve: Curve = compute_metrics(source, [precision_recall(points)])[0]
+    return curve
+
+
+def roc_auc() -> Metric:
+    """Return the area under the ROC curve as a `Metric`."""
+    return Metric(_pairs, _auc)
+
+
+def average_precision() -> Metric:
+    """Return average precision as a `Metric`."""
+    return Metric(_precision_by_recall, _average_precision)
+
+
+def precision_at(k: int) -> Metric:
+    """Return precision at k rows as a `Metric`."""
+    if k < 1:
+        raise ConfigurationError(f"k is {k}; it must be at least 1.")
+    return Metric(partial(_caught, k), partial(_over, k))
+
+
+def lift_at(share: float) -> Metric:
+    """Return the lift as a `Metric`."""
+    if not 0 < share <= 1:
+        raise ConfigurationError(f"The share is {share}; it must be above 0 and at most 1.")
+    return Metric(partial(_caught_by_share, share), partial(_lift, share))
+
+
+def receiver_operating_characteristic(points: int = 500) -> Metric:
+    """Return the ROC curve as a `Metric`."""
+    return Metric(partial(_roc_points, points // 2), _roc)
+
+
+def precision_recall(points: int = 500) -> Metric:
+    """Return the precision-recall curve as a `Metric`."""
+    return Metric(partial(_precision_recall_points, points // 2), _precision_recall)
+
+
+def crossings(after: np.ndarray, width: np.ndarray, steps: float) -> np.ndarray:
+    """Tell which lines pass a multiple of ``1 / steps``: the lines that a drawing needs.
+
+    Parameters
+    ----------
+    after : (n,) array
+        A running share, with each line.
+    width : (n,) array
+        What the line adds to it.
+    """
+    before = np.r_[after[:1] - width[:1], after[:-1]]
+    crossed: np.ndarray = np.floor(after * steps) != np.floor(before * steps)
+    return crossed
+
+
+def by_rank(ranked: Ranked, steps: int) -> np.ndarray:
+    """Tell which lines a drawing by rank on a logarithmic scale needs."""
+    after = np.log1p(ranked.flagged)
+    width = after - np.log1p(ranked.flagged - ranked.rows)
+    return crossings(after, width, steps / np.log1p(ranked.totals.rows))
+
+
+def need_positives(totals: Totals, metric: str) -> None:
+    """Raise an InputError where there is no positive."""
+    if totals.positives == 0:
+        raise InputError(
+            f"None of the {totals.rows:,.0f} rows has the label 1, and {metric} needs some. "
+            "Take a longer period or more rows."
+        )
+
+
+def _metric(metric: Metric, y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
+    return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [metric])[0])
+
+
+def _pairs(ranked: Ranked) -> float:
+    """Count pairs of a negative here with a positive that has a higher score; a tie is half."""
+    before = ranked.true_positives - ranked.lines.positives / 2
+    return float((ranked.lines.negatives * before).sum())
+
+
+def _auc(pairs: list[float], totals: Totals) -> float:
+    if totals.positives == 0 or totals.negatives == 0:
+        label = 0 if totals.positives == 0 else 1
+        raise InputError(
+            f"All {totals.rows:,.0f} rows have the label {label}, and the area under the ROC "
+            "curve needs both classes. Take a longer period or more rows."
+        )
+    return math.fsum(pairs) / (totals.positives * totals.negatives)
+
+
+def _precision_by_recall(ranked: Ranked) -> float:
+    return float((ranked.lines.positives * ranked.true_positives / ranked.flagged).sum())
+
+
+def _average_precision(sums: list[float], totals: Totals) -> float:
+    need_positives(totals, "average precision")
+    return math.fsum(sums) / totals.positives
+
+
+def _caught(checked: float, ranked: Ranked) -> float:
+    """Return the weight of positives here when `checked` rows are taken from the top."""
+    rows = ranked.rows
+    taken = np.clip(checked - (ranked.flagged - rows), 0.0, rows)
+    return float((ranked.lines.positives * (taken / rows)).sum())
+
+
+def _over(k: int, caught: list[float], _: Totals) -> float:
+    return math.fsum(caught) / k
+
+
+def _caught_by_share(share: float, ranked: Ranked) -> float:
+    return _caught(share * ranked.totals.rows, ranked)
+
+
+def _lift(share: float, caught: list[float], totals: Totals) -> float:
+    need_positives(totals, "lift")
+    return math.fsum(caught) / (share * totals.positives)
+
+
+def _roc_points(steps: int, ranked: Ranked) -> np.ndarray:
+    lines, totals = ranked.lines, ranked.totals
+    false_rate = ranked.false_positives / max(totals.negatives, 1e-300)
+    true_rate = ranked.true_positives / max(totals.positives, 1e-300)
+    drawn = crossings(false_rate, lines.negatives / max(totals.negatives, 1e-300), steps)
+    drawn |= crossings(true_rate, lines.positives / max(totals.positives, 1e-300), steps)
+    drawn |= lines.score == totals.lowest
+    return np.array([false_rate[drawn], true_rate[drawn], lines.score[drawn]])
+
+
+def _roc(points: list[np.ndarray], totals: Totals) -> Curve:
+    _auc([], totals)
+    start = np.array([[0.0], [0.0], [np.inf]])
+    return Curve(*np.concatenate([start, *points], axis=1))
+
+
+def _precision_recall_points(steps: int, ranked: Ranked) -> np.ndarray:
+    lines, totals = ranked.lines, ranked.totals
+    recall = ranked.true_positives / max(totals.positives, 1e-300)
+    drawn = crossings(recall, lines.positives / max(totals.positives, 1e-300), steps)
+    drawn |= by_rank(ranked, steps)
+    drawn |= lines.score == totals.lowest
+    precision = ranked.true_positives / ranked.flagged
+    return np.array([recall[drawn], precision[drawn], lines.score[drawn]])
+
+
+def _precision_recall(points: list[np.ndarray], totals: Totals) -> Curve:
+    need_positives(totals, "a precision-recall curve")
+    start = np.array([[0.0], [1.0], [np.inf]])
+    return Curve(*np.concatenate([start, *points], axis=1))

@@ -1,0 +1,97 @@
+"""Precision and recall of rows that are flagged because their score reaches a threshold."""
+
+import math
+from functools import partial
+from typing import Any
+
+from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
+from dmlkit.metrics.ranking import need_positives
+from dmlkit.metrics.rows import scored_rows
+
+__all__ = ["precision_above", "precision_score", "recall_above", "recall_score"]
+
+
+def precision_score(
+    y_true: Any, y_score: Any, *, threshold: float = 0.5, sample_weight: Any = None
+) -> float:
+    """Share of positives among the rows with a score of `threshold` or more.
+
+    Parameters
+    ----------
+    y_true : (n,) dask Series or Array, or anything like a NumPy array
+        0 or 1.
+    y_score : (n,) like y_true
+        Scores; predictions of 0 and 1 are scores too, so that scikit-learn's calls work.
+    threshold : float
+    sample_weight : (n,) like y_true, optional
+
+    Returns
+    -------
+    float
+        0 where no row is flagged.
+
+    Examples
+    --------
+    >>> precision_score([0, 1, 1, 0], [0.9, 0.8, 0.3, 0.1])
+    0.5
+    """
+    metric = precision_above(threshold)
+    return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [metric])[0])
+
+
+def recall_score(
+    y_true: Any, y_score: Any, *, threshold: float = 0.5, sample_weight: Any = None
+) -> float:
+    """Share of the positives that have a score of `threshold` or more.
+
+    Parameters
+    ----------
+    y_true, y_score, threshold, sample_weight
+        As of `precision_score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        There is no positive.
+
+    Examples
+    --------
+    >>> recall_score([0, 1, 1, 0], [0.9, 0.8, 0.3, 0.1], threshold=0.3)
+    1.0
+    """
+    metric = recall_above(threshold)
+    return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [metric])[0])
+
+
+def precision_above(threshold: float) -> Metric:
+    """Return precision at a threshold as a `Metric`."""
+    return Metric(partial(_flagged, threshold), _precision)
+
+
+def recall_above(threshold: float) -> Metric:
+    """Return recall at a threshold as a `Metric`."""
+    return Metric(partial(_flagged, threshold), _recall)
+
+
+def _flagged(threshold: float, ranked: Ranked) -> tuple[float, float]:
+    """Return the weight of positives and of negatives that are flagged."""
+    flagged = ranked.lines.score >= threshold
+    return (
+        float(ranked.lines.positives[flagged].sum()),
+        float(ranked.lines.negatives[flagged].sum()),
+    )
+
+
+def _precision(counts: list[tuple[float, float]], _: Totals) -> float:
+    positives = math.fsum(positive for positive, _ in counts)
+    flagged = positives + math.fsum(negative for _, negative in counts)
+    return positives / flagged if flagged else 0.0
+
+
+def _recall(counts: list[tuple[float, float]], totals: Totals) -> float:
+    need_positives(totals, "recall")
+    return math.fsum(positive for positive, _ in counts) / totals.positives
