@@ -1,16 +1,10 @@
-"""The client's side of publishing: the commit that makes files a table, and the way back.
+"""The commit that makes written files a Delta Lake table, and what must hold before it.
 
-Computing and writing the files is the business of `publish` and `part_files`.
+The files before the commit are the business of `staging`; writing them, of `part_files`.
 """
 
 import json
-import os
-import shutil
-import socket
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +18,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from dmlkit.errors import ConfigurationError, InputError, OutputError
 
-__all__ = ["MODES", "Mode", "Write", "commit_files", "staged_write"]
+__all__ = ["Mode", "Write", "check_target", "commit_files", "is_committed"]
 
 Mode = Literal["error", "append", "overwrite"]
 MODES = ("error", "append", "overwrite")
@@ -32,10 +26,8 @@ MODES = ("error", "append", "overwrite")
 COMMIT_TRIES = 10
 #: Under this key of the commit's record a write finds itself again.
 TOKEN = "dmlkitWrite"
-#: How many versions back a write is looked for.
-HISTORY = 100
-#: What the folder for files that are not whole yet is called; readers leave out names with "_".
-STAGING = "_writing-"
+#: How many versions back a write that was just made is looked for.
+RECENT = 100
 
 
 @dataclass(frozen=True)
@@ -52,46 +44,78 @@ class Write:
         return DeltaSchema.from_arrow(self.schema)
 
 
-@contextmanager
-def staged_write(write: Write) -> Iterator[tuple[Path, str]]:
-    """Hold a staging folder and a token for a write; on failure remove every file of it."""
-    _check_target(write)
-    token = f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:8]}"
-    staging = write.folder / f"{STAGING}{token}"
-    new_folders = [write.folder, *write.folder.parents]
-    new_folders = [folder for folder in new_folders if not folder.exists()]
-    try:
-        staging.mkdir(parents=True)
-        (staging / "owner.json").write_text(json.dumps([socket.gethostname(), os.getpid()]))
-    except OSError as error:
-        raise OutputError(f"Cannot write to {str(write.folder)!r}: {error}.") from None
-    try:
-        yield staging, token
-    except BaseException:
-        _take_back(write.folder, token)
-        for folder in new_folders:
-            _remove_if_empty(folder)
-        raise
-    shutil.rmtree(staging, ignore_errors=True)
+def check_target(write: Write, foreign_file: str | None = None) -> Any:
+    """Raise unless what is at the target now lets the write go on.
+
+    Parameters
+    ----------
+    write : Write
+    foreign_file : str, optional
+        A file that is there and of no table.
+
+    Returns
+    -------
+    DeltaTable or None
+        The table as it was checked; None when there is none.
+    """
+    folder = str(write.folder)
+    if write.mode not in MODES:
+        raise ConfigurationError(f"mode is {write.mode!r}; it must be one of {', '.join(MODES)}.")
+    if write.folder.is_file():
+        raise OutputError(f"{folder!r} is a file; a table needs a folder. Name another path.")
+    if not _is_table(write.folder):
+        if foreign_file:
+            raise OutputError(
+                f"The folder {folder!r} holds files that are no Delta Lake table, such as "
+                f"{foreign_file!r}. Write to an empty folder, or move them away."
+            )
+        return None
+    if write.mode == "error":
+        raise OutputError(
+            f"There is a table in {folder!r} already. Pass mode='append' to add rows to it, "
+            "mode='overwrite' to replace it, or write to another folder."
+        )
+    table = _open(write.folder)
+    if write.mode == "append":
+        _check_same_columns(write, table)
+    return table
 
 
 def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
-    """Make the files the table, or part of it, in one commit; return the version it made."""
+    """Make the files the table, or part of it, in one commit.
+
+    Parameters
+    ----------
+    write : Write
+    files : pandas.DataFrame
+        Their paths in the folder, partition values, statistics and bytes.
+    token : str
+        Recorded with the commit.
+
+    Returns
+    -------
+    int
+        The version of the table that the commit made.
+
+    Raises
+    ------
+    OutputError
+        The table can't be changed; it is as it was.
+    """
     if write.mode == "append" and files.empty and _is_table(write.folder):
-        return DeltaTable(write.folder).version()
+        return _open(write.folder).version()
     actions = [_add_action(file) for file in files.to_dict("records")]
     for attempt in range(COMMIT_TRIES):
-        _check_target(write)
+        table = check_target(write)
         try:
-            _commit(write, actions, CommitProperties(custom_metadata={TOKEN: token}))
+            _commit(write, table, actions, {TOKEN: token})
             break
         except DeltaError as error:
             reason = str(error)
-            another_was_quicker = isinstance(error, CommitFailedError) or "already exists" in reason
-            if not another_was_quicker or _find_version(write.folder, token) is not None:
+            if not _another_was_quicker(error) or is_committed(write.folder, token):
                 break
             time.sleep(min(0.05 * 2**attempt, 1.0))
-    version = _find_version(write.folder, token)
+    version = _find_version(write.folder, token, RECENT)
     if version is None:
         raise OutputError(
             f"Cannot commit to the table {str(write.folder)!r}: {reason}\n"
@@ -100,14 +124,24 @@ def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
     return version
 
 
-def _commit(write: Write, actions: list[AddAction], properties: CommitProperties) -> None:
-    if write.mode == "append" and _is_table(write.folder):
-        DeltaTable(write.folder).create_write_transaction(
+def is_committed(folder: Path, token: str) -> bool:
+    """Tell whether the table holds a write, or has held it."""
+    if not _is_table(folder):
+        return False
+    # The record of an old commit may be gone from the log while its files are still in use.
+    in_use = any(token in file for file in _open(folder).file_uris())
+    return in_use or _find_version(folder, token, None) is not None
+
+
+def _commit(write: Write, table: Any, actions: list[AddAction], record: dict[str, str]) -> None:
+    if write.mode == "append" and table is not None:
+        # The table as it was checked: the commit fails when its columns have changed since.
+        table.create_write_transaction(
             actions,
             "append",
             write.delta_schema(),
             list(write.partition_by),
-            commit_properties=properties,
+            commit_properties=CommitProperties(custom_metadata=record),
         )
         return
     create_table_with_add_actions(
@@ -116,8 +150,13 @@ def _commit(write: Write, actions: list[AddAction], properties: CommitProperties
         actions,
         mode="overwrite" if write.mode == "overwrite" else "error",
         partition_by=list(write.partition_by),
-        commit_properties=properties,
+        # Tried again by itself, it would come on top of what another writer has just committed.
+        commit_properties=CommitProperties(custom_metadata=record, max_commit_retries=0),
     )
+
+
+def _another_was_quicker(error: DeltaError) -> bool:
+    return isinstance(error, CommitFailedError) or "already exists" in str(error)
 
 
 def _add_action(file: dict[Any, Any]) -> AddAction:
@@ -130,38 +169,25 @@ def _is_table(folder: Path) -> bool:
     return bool(DeltaTable.is_deltatable(str(folder)))
 
 
-def _find_version(folder: Path, token: str) -> int | None:
+def _open(folder: Path) -> Any:
+    try:
+        return DeltaTable(folder)
+    except (DeltaError, OSError) as error:
+        raise OutputError(
+            f"The log of the table {str(folder)!r} can't be read: {error}. "
+            "Write to another folder, or restore the table's _delta_log."
+        ) from None
+
+
+def _find_version(folder: Path, token: str, versions_back: int | None) -> int | None:
     """Return the version that a write made, or None when it has not been committed."""
     if not _is_table(folder):
         return None
-    entries = DeltaTable(folder).history(HISTORY)
+    entries = _open(folder).history(versions_back)
     return next((entry["version"] for entry in entries if entry.get(TOKEN) == token), None)
 
 
-def _check_target(write: Write) -> None:
-    """Raise unless what is at the target now lets the write go on."""
-    if write.mode not in MODES:
-        raise ConfigurationError(f"mode is {write.mode!r}; it must be one of {', '.join(MODES)}.")
-    folder = write.folder
-    if folder.is_file():
-        raise OutputError(f"{str(folder)!r} is a file; a table needs a folder. Name another path.")
-    if not _is_table(folder):
-        if foreign := _foreign_file(folder):
-            raise OutputError(
-                f"The folder {str(folder)!r} holds files that are no Delta Lake table, such as "
-                f"{foreign!r}. Write to an empty folder, or move them away."
-            )
-    elif write.mode == "error":
-        raise OutputError(
-            f"There is a table in {str(folder)!r} already. Pass mode='append' to add rows to it, "
-            "mode='overwrite' to replace it, or write to another folder."
-        )
-    elif write.mode == "append":
-        _check_same_columns(write)
-
-
-def _check_same_columns(write: Write) -> None:
-    table = DeltaTable(write.folder)
+def _check_same_columns(write: Write, table: Any) -> None:
     there, new = _types(table.schema()), _types(write.delta_schema())
     found = [f"{name!r} is not in the table" for name in new if name not in there]
     found += [f"{name!r} is missing" for name in there if name not in new]
@@ -184,34 +210,5 @@ def _check_same_columns(write: Write) -> None:
 
 
 def _types(schema: Any) -> dict[str, str]:
-    return {
-        field.name: json.dumps(json.loads(field.type.to_json())).strip('"')
-        for field in schema.fields
-    }
-
-
-def _foreign_file(folder: Path) -> str | None:
-    """Return a file that no write of ours left behind, or None."""
-    tokens = [rest.name.removeprefix(STAGING) for rest in folder.glob(f"{STAGING}*")]
-    for file in folder.rglob("*"):
-        ours = any(token in str(file.relative_to(folder)) for token in tokens)
-        if file.is_file() and not ours:
-            return str(file.relative_to(folder))
-    return None
-
-
-def _take_back(folder: Path, token: str) -> None:
-    """Remove the files of a write that was not committed."""
-    # First the staging folder: a task that still runs can't put its file in place any more.
-    shutil.rmtree(folder / f"{STAGING}{token}", ignore_errors=True)
-    if _find_version(folder, token) is not None:
-        return
-    for file in folder.rglob(f"part-{token}-*"):
-        file.unlink(missing_ok=True)
-        if file.parent != folder:
-            _remove_if_empty(file.parent)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
+    """Return the type of each column as Delta Lake writes it."""
+    return {field.name: field.type.to_json().strip('"') for field in schema.fields}

@@ -5,6 +5,7 @@ Which files then make up the table is decided by the client, in `publish`.
 
 import json
 import math
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ __all__ = ["PartWriter", "delta_type", "empty_file_list"]
 ROWS_PER_GROUP = 1_048_576
 #: A partition of the frame that falls into more folders than this was partitioned by mistake.
 MAX_FOLDERS = 10_000
-#: Longer texts are left out of the statistics: they would swell the log for little pruning.
+#: Of longer texts the statistics tell the beginning.
 MAX_STATISTICS_TEXT = 64
 NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 WIDER = {
@@ -216,47 +217,57 @@ def _write_parquet(table: pa.Table, path: Path) -> Any:
 
 def _statistics(footer: Any, schema: pa.Schema) -> dict[str, Any]:
     """Gather rows, missing values, least and greatest of each column from a Parquet footer."""
-    least: dict[str, Any] = {}
-    greatest: dict[str, Any] = {}
-    missing: dict[str, int] = {}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    missing: dict[str, int] = {}
+    bounds: dict[str, tuple[Any, Any]] = {}
     for index in range(footer.num_columns):
         chunks = [group.column(index) for group in groups]
         name = chunks[0].path_in_schema
         if name not in schema.names or not all(chunk.is_stats_set for chunk in chunks):
             continue
-        found = [chunk.statistics for chunk in chunks]
-        missing[name] = sum(statistics.null_count for statistics in found)
-        bounds = [(known.min, known.max) for known in found if known.has_min_max]
-        low, high = _bounds(bounds) if len(bounds) == len(found) else (None, None)
-        if low is not None and high is not None:
-            least[name], greatest[name] = low, high
-    return {
-        "numRecords": footer.num_rows,
-        "minValues": least,
-        "maxValues": greatest,
-        "nullCount": missing,
-    }
+        missing[name] = sum(chunk.statistics.null_count for chunk in chunks)
+        if found := _bounds([chunk.statistics for chunk in chunks]):
+            bounds[name] = found
+    statistics = {"numRecords": footer.num_rows, "nullCount": missing}
+    # deltalake takes a column without bounds, in a file with bounds, for one without values, and
+    # leaves the file out when the column is filtered: bounds for all, or for none.
+    if all(name in bounds or missing.get(name) == footer.num_rows for name in schema.names):
+        statistics["minValues"] = {name: low for name, (low, _) in bounds.items()}
+        statistics["maxValues"] = {name: high for name, (_, high) in bounds.items()}
+    return statistics
 
 
-def _bounds(bounds: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
-    return _as_json(low), _as_json(high)
+def _bounds(statistics: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the least and the greatest value as JSON has them, or None where it can't."""
+    known = [chunk for chunk in statistics if chunk.num_values]
+    if not known or not all(chunk.has_min_max for chunk in known):
+        return None
+    try:
+        low, high = min(chunk.min for chunk in known), max(chunk.max for chunk in known)
+    except (OverflowError, ValueError):  # times that Python has no word for
+        return None
+    if isinstance(low, str):
+        return low[:MAX_STATISTICS_TEXT], _shortest_above(high)
+    low, high = _as_json(low), _as_json(high)
+    return None if low is None or high is None else (low, high)
+
+
+def _shortest_above(text: str) -> str | None:
+    """Return the text, or a short one that sorts behind it."""
+    if len(text) <= MAX_STATISTICS_TEXT:
+        return text
+    head = text[:MAX_STATISTICS_TEXT].rstrip(chr(sys.maxunicode))
+    following = ord(head[-1]) + 1 if head else 0
+    following = 0xE000 if following == 0xD800 else following  # no halves of pairs
+    return head[:-1] + chr(following)
 
 
 def _as_json(value: Any) -> Any:
-    """Write a bound as the Delta Lake protocol has it, or None where JSON has no word for it."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, datetime):
-        text = value.astimezone(UTC) if value.tzinfo else value
-        return text.replace(tzinfo=None).isoformat(timespec="microseconds") + (
-            "Z" if value.tzinfo else ""
-        )
+        utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return utc.isoformat(timespec="microseconds") + ("Z" if value.tzinfo else "")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str):
-        return value if len(value) <= MAX_STATISTICS_TEXT else None
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return None

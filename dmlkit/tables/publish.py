@@ -1,7 +1,7 @@
 """`write_table`: publish a frame as a Delta Lake table, all of it or nothing.
 
-Workers write files that nobody sees (`part_files`); then one commit by the client makes them the
-table (`commit`).
+Workers write files that nobody sees (`part_files`, `staging`); then one commit by the client makes
+them the table (`commit`).
 """
 
 import os
@@ -16,8 +16,9 @@ import pyarrow as pa
 from dask.dataframe.utils import meta_nonempty
 
 from dmlkit.errors import InputError, MissingColumnError, OutputError
-from dmlkit.tables.commit import Mode, Write, commit_files, staged_write
+from dmlkit.tables.commit import Mode, Write, check_target, commit_files
 from dmlkit.tables.part_files import PartWriter, delta_type, empty_file_list
+from dmlkit.tables.staging import foreign_file, staged_write
 
 __all__ = ["WrittenTable", "write_table"]
 
@@ -107,7 +108,8 @@ def write_table(
     keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by or ())
     write = Write(_local_folder(path), _arrow_schema(frame), keys, mode)
     _check_keys(write)
-    with staged_write(write) as (staging, token):
+    check_target(write, foreign_file(write.folder))
+    with staged_write(write.folder) as (staging, token):
         files = _write_files(frame, write, staging, token)
         version = commit_files(write, files, token)
     rows, size = int(files["rows"].sum()), int(files["bytes"].sum())
