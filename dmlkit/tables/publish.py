@@ -90,7 +90,9 @@ def write_table(
     Notes
     -----
     Times are held in microseconds, those with a time zone in UTC; categories as text; unsigned
-    integers as the next wider signed ones. NaN becomes a missing value.
+    integers as the next wider signed ones. NaN becomes a missing value, and so does an empty text
+    in a column of `partition_by`. Readers of plain Parquet can read the folder of a table that was
+    never overwritten.
 
     Examples
     --------

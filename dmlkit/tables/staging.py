@@ -74,18 +74,25 @@ def _remove_abandoned(folder: Path) -> None:
 def _is_abandoned(staging: Path) -> bool:
     try:
         age = time.time() - staging.stat().st_mtime
+    except FileNotFoundError:
+        return False  # its writer has just removed it
+    try:
         host, process = json.loads((staging / OWNER).read_text())
-    except (OSError, ValueError):  # it is being made, or being removed
-        return False
+    except (OSError, ValueError):
+        return age > ABANDONED_SECONDS
     if host != socket.gethostname():
         return age > ABANDONED_SECONDS
+    return not _is_running(process)
+
+
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)  # asks whether it lives; sends nothing
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:  # it lives, and is another user's
+        pass
+    return True
 
 
 def _take_back(folder: Path, token: str) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import date
 from pathlib import Path
 
@@ -481,6 +482,20 @@ def test_the_next_write_removes_what_a_killed_one_has_left(path, exists):
     write_table(lazy(LETTERS, 1), path, mode="overwrite")
     assert len(list(path.glob("part-*"))) == 1 + 3 * exists
     assert not list(path.glob("_writing-*"))
+    assert_frame_equal(rows(path), LETTERS)
+
+
+@pytest.mark.parametrize(("days", "kept"), [(1, True), (8, False)])
+def test_what_another_machine_left_is_removed_after_a_week(path, days, kept):
+    staging = path / "_writing-0123"
+    staging.mkdir(parents=True)
+    (staging / "owner.json").write_text('["elsewhere", 1]')
+    (path / "part-0123-00000.parquet").write_text("")
+    then = time.time() - days * 86_400
+    os.utime(staging, (then, then))
+    write_table(LETTERS, path)
+    assert staging.exists() == kept
+    assert (path / "part-0123-00000.parquet").exists() == kept
     assert_frame_equal(rows(path), LETTERS)
 
 
