@@ -21,7 +21,7 @@ from dmlkit.metrics.exchange import add_up
 from dmlkit.metrics.keys import day_numbers, entity_hashes
 from dmlkit.metrics.probability import log_losses
 from dmlkit.metrics.ranked import Ranked, Ranking
-from dmlkit.metrics.ranking import crossings
+from dmlkit.metrics.ranking import by_class
 from dmlkit.metrics.rows import LabelledScores, Source
 
 __all__ = ["BlockCounts", "Blocks", "bootstrap_intervals", "lazy_counts", "mean_interval"]
@@ -206,15 +206,7 @@ def _percentiles(values: Array) -> tuple[float, float]:
 
 def _cut(steps: int, ranked: Ranked) -> Array:
     """Return the scores with which a bin is full."""
-    lines, totals = ranked.lines, ranked.totals
-    full = lines.score == totals.lowest
-    for running, width, whole in (
-        (ranked.true_positives, lines.positives, totals.positives),
-        (ranked.false_positives, lines.negatives, totals.negatives),
-    ):
-        if whole:
-            full |= crossings(running / whole, width / whole, steps)
-    cuts: Array = lines.score[full]
+    cuts: Array = ranked.lines.score[by_class(ranked, steps)]
     return cuts
 
 
@@ -226,7 +218,6 @@ def _count(
     blocks: Blocks, epsilon: float, part: pd.DataFrame, rows: LabelledScores, cuts: Array
 ) -> Array:
     bin_of = np.searchsorted(-cuts, -rows.score, side="left")
-    # A threshold above the lowest score ends a bin; one below it leaves no row without a bin.
     cell = (blocks.of(part, rows) * 2 + rows.label) * len(cuts) + bin_of
     if_positive, if_negative = log_losses(rows.score, epsilon)
     loss = np.where(rows.label, if_positive, if_negative)

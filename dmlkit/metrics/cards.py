@@ -9,12 +9,15 @@ import dask
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError
+from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.metrics.exchange import add_up, bucket_count, exchange
-from dmlkit.metrics.keys import day_numbers, entity_hashes
+from dmlkit.metrics.keys import all_there, day_numbers, entity_hashes
 from dmlkit.metrics.rows import LabelledScores, Source, raise_faults, source_of
 
 __all__ = ["card_precision_at_k", "lazy_candidates", "precision_by_day"]
+
+#: So many rows for each card are looked at to find how high a card must score to be checked.
+SAMPLE = 4
 
 
 def card_precision_at_k(
@@ -70,6 +73,8 @@ def card_precision_at_k(
     source = source_of(frame, label, score, others=[time, card])
     candidates, faults = source.compute(lazy_candidates(source, time, card, k), source.faults())
     raise_faults(faults)
+    if not len(candidates):
+        raise InputError("There is no row to judge. Look at the filters before it.")
     return float(precision_by_day(candidates, k).mean())
 
 
@@ -89,19 +94,17 @@ def lazy_candidates(source: Source, time: str, card: str, k: int) -> Any:
     """
     if k < 1:
         raise ConfigurationError(f"k is {k}; it must be at least 1.")
-    best = dask.delayed(_best_of_part)
-    parts = [
-        best(part, rows, time, card) for part, rows in zip(source.parts, source.rows, strict=True)
-    ]
-    days = add_up([dask.delayed(_days)(part) for part in parts], _all_days)
+    key = dask.delayed(_with_keys)
+    rows = [key(*each, time, card) for each in zip(source.parts, source.rows, strict=True)]
+    days = add_up([dask.delayed(_days)(part) for part in rows], _all_days)
+    # A partition's own candidates limit what others need to send: most rows never leave theirs.
+    limits = add_up([dask.delayed(_limits)(part, days, k) for part in rows], _highest_limits)
+    parts = [dask.delayed(_worth_sending)(part, days, limits) for part in rows]
     buckets = bucket_count(len(parts))
-    if buckets > 1:
-        splits = [dask.delayed(_split)(part, buckets) for part in parts]
-        parts = exchange(splits, buckets, _best)
-    checked = dask.delayed(_checkable)
-    return _top_of_all(
-        [checked(dask.delayed(_mark_known)(part), days, k) for part in parts], days, k
-    )
+    splits = [dask.delayed(_split)(part, buckets) for part in parts]
+    mark, check = dask.delayed(_mark_known), dask.delayed(_checkable)
+    cards = [check(mark(bucket), days, k) for bucket in exchange(splits, buckets, _best)]
+    return _top_of_all(cards, days, k)
 
 
 def precision_by_day(candidates: pd.DataFrame, k: int) -> pd.Series:
@@ -123,24 +126,62 @@ def precision_by_day(candidates: pd.DataFrame, k: int) -> pd.Series:
     return pd.Series(precision, dtype="float64")
 
 
-def _best_of_part(part: pd.DataFrame, rows: LabelledScores, time: str, card: str) -> pd.DataFrame:
+def _with_keys(part: pd.DataFrame, rows: LabelledScores, time: str, card: str) -> pd.DataFrame:
+    """Return day, card, score and label of the good rows."""
     part = part if rows.kept is None else part[rows.kept]
+    all_there(part[card])
     cards = part[card]
     if isinstance(cards.dtype, pd.CategoricalDtype):
         cards = cards.astype(cards.cat.categories.dtype)
-    return _best(
-        [
-            pd.DataFrame(
-                {
-                    "day": day_numbers(part[time]),
-                    "card": cards.array,
-                    "score": rows.score,
-                    "label": rows.label,
-                    "hash": entity_hashes(cards),
-                }
-            )
-        ]
+    return pd.DataFrame(
+        {
+            "day": day_numbers(part[time]),
+            "card": cards.array,
+            "score": rows.score,
+            "label": rows.label,
+        }
     )
+
+
+def _limits(rows: pd.DataFrame, days: np.ndarray, k: int) -> np.ndarray:
+    """Return, for each day, a score below which no card is checked, as far as these rows know.
+
+    That is the score of the last card that is checked if `k` were caught on each day before.
+    """
+    limits = np.full(len(days), -np.inf)
+    score = rows["score"].to_numpy()
+    for number, places in _places_by_day(rows, days):
+        most = k * (number + 1)
+        high = _highest(score, places, SAMPLE * most)
+        best = rows.take(high).groupby("card")["score"].max().to_numpy()
+        if len(best) >= most:
+            limits[number] = np.partition(best, -most)[-most]
+    return limits
+
+
+def _places_by_day(rows: pd.DataFrame, days: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the number of each day, and where its rows are."""
+    places = rows.groupby("day").indices
+    numbers = np.searchsorted(days, np.array(list(places), dtype=np.int64))
+    return list(zip(numbers.tolist(), map(np.asarray, places.values()), strict=True))
+
+
+def _highest(score: np.ndarray, places: np.ndarray, most: int) -> np.ndarray:
+    """Return those of `places` that have the highest scores: so many, and what ties with them."""
+    if len(places) <= most:
+        return places
+    high = score[places]
+    return places[high >= np.partition(high, -most)[-most]]
+
+
+def _highest_limits(limits: list[np.ndarray]) -> np.ndarray:
+    return np.max(limits, axis=0)
+
+
+def _worth_sending(rows: pd.DataFrame, days: np.ndarray, limits: np.ndarray) -> pd.DataFrame:
+    """Return the best of the cards that may be checked, and all frauds: they tell who is known."""
+    limit = limits[np.searchsorted(days, rows["day"].to_numpy())]
+    return _best([rows[(rows["score"].to_numpy() >= limit) | rows["label"].to_numpy()]])
 
 
 def _best(pieces: list[pd.DataFrame]) -> pd.DataFrame:
@@ -150,7 +191,7 @@ def _best(pieces: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _split(cards: pd.DataFrame, buckets: int) -> list[pd.DataFrame]:
-    bucket = (cards["hash"].to_numpy() % np.uint64(buckets)).astype(np.int64)
+    bucket = (entity_hashes(cards["card"]) % np.uint64(buckets)).astype(np.int64)
     order = np.argsort(bucket, kind="stable")
     limits = np.cumsum(np.bincount(bucket, minlength=buckets))[:-1]
     return [cards.take(places) for places in np.split(order, limits)]
@@ -168,17 +209,25 @@ def _mark_known(cards: pd.DataFrame) -> pd.DataFrame:
     """Mark the cards that had a fraud on an earlier day: only these can have been caught."""
     first = cards[cards["label"]].groupby("card")["day"].min()
     known = cards["card"].map(first) < cards["day"]
-    return cards.drop(columns="hash").assign(known=known.to_numpy(dtype=bool, na_value=False))
+    return cards.assign(known=known.to_numpy(dtype=bool, na_value=False))
 
 
 def _checkable(cards: pd.DataFrame, days: np.ndarray, k: int) -> pd.DataFrame:
     """Drop the cards with `k` better ones of the day that nothing can have removed before."""
-    cards = _by_score(cards)
+    cards = _by_score(_high_enough(cards, days, k))
     by_day = cards["day"].to_numpy()
     free = (~cards["known"]).astype(np.int64)
     better_free = free.groupby(by_day).cumsum() - free
-    most = k * (np.searchsorted(days, by_day) + 1)
-    return cards[(better_free < k) & (cards.groupby(by_day).cumcount() < most)]
+    return cards[better_free < k]
+
+
+def _high_enough(cards: pd.DataFrame, days: np.ndarray, k: int) -> pd.DataFrame:
+    """Drop what is not among the first `k` of a day even if `k` were caught on each day before."""
+    score = cards["score"].to_numpy()
+    kept = [
+        _highest(score, places, k * (number + 1)) for number, places in _places_by_day(cards, days)
+    ]
+    return cards.take(np.concatenate(kept)) if kept else cards
 
 
 def _by_score(cards: pd.DataFrame) -> pd.DataFrame:

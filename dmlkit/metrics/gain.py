@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
 from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
-from dmlkit.metrics.ranking import by_rank, crossings
+from dmlkit.metrics.ranking import by_rank, evenly
 from dmlkit.metrics.results import Costs, GainCurve
 from dmlkit.metrics.rows import source_of
 
 __all__ = ["best_cut", "best_threshold", "gain_curve", "loss_column"]
 
-#: Gains are compared to this many decimals: sums of cents may differ by rounding.
-DECIMALS = 6
+#: Gains this near to each other are the same: sums of cents differ by rounding.
+SAME = 1e-6
 
 
 class _Peak(NamedTuple):
@@ -88,44 +88,46 @@ def _sound(costs: Costs) -> Costs:
 
 def _gains(costs: Costs, ranked: Ranked) -> NDArray[np.float64]:
     """Return the gain of checking all rows down to each line."""
-    if isinstance(costs.missed, str):
-        loss = ranked.lines.loss if ranked.lines.loss is not None else np.zeros(0)
-        avoided = ranked.above.loss + np.cumsum(loss)
+    if ranked.lines.loss is not None:
+        avoided = ranked.above.loss + np.cumsum(ranked.lines.loss)
     else:
-        avoided = costs.missed * ranked.true_positives
-    gains: NDArray[np.float64] = np.round(avoided - costs.check * ranked.flagged, DECIMALS)
+        avoided = float(costs.missed) * ranked.true_positives
+    gains: NDArray[np.float64] = avoided - costs.check * ranked.flagged
     return gains
+
+
+def _highest(gains: NDArray[np.float64]) -> int:
+    """Return the place of the highest gain; the first of those that are the same."""
+    return int(np.argmax(gains >= gains.max() - SAME))
 
 
 def _peak(costs: Costs, ranked: Ranked) -> _Peak:
     gains = _gains(costs, ranked)
     if not len(gains):
         return _Peak(-np.inf, np.inf)
-    place = int(np.argmax(gains))
+    place = _highest(gains)
     return _Peak(float(gains[place]), float(ranked.lines.score[place]))
 
 
 def _highest_peak(peaks: list[_Peak], totals: Totals) -> float:
-    best = max(peaks, key=lambda peak: peak.gain)
-    return best.score if best.gain > 0 else float(np.nextafter(totals.highest, np.inf))
+    best = peaks[_highest(np.array([peak.gain for peak in peaks]))]
+    return best.score if best.gain > SAME else float(np.nextafter(totals.highest, np.inf))
 
 
 def _gain_points(costs: Costs, steps: int, ranked: Ranked) -> NDArray[np.float64]:
-    """Return points by rank, evenly and on a logarithmic scale, the peak, and the end."""
-    lines, totals = ranked.lines, ranked.totals
+    """Return points by rank, evenly and on a logarithmic scale, and the peak of the range."""
     gains = _gains(costs, ranked)
-    drawn = crossings(ranked.flagged / totals.rows, ranked.rows / totals.rows, steps)
-    drawn |= by_rank(ranked, steps)
-    drawn |= lines.score == totals.lowest
-    peak = np.zeros(len(gains), dtype=bool)
-    peak[np.argmax(gains) if len(gains) else slice(0)] = True
-    points = np.array([ranked.flagged, ranked.true_positives, gains, drawn])
-    return points[:, drawn | peak]
+    drawn = np.union1d(evenly(ranked, steps), by_rank(ranked, steps))
+    peak = [_highest(gains)] if len(gains) else []
+    places = np.union1d(drawn, np.array(peak, dtype=np.int64))
+    running = (ranked.flagged, ranked.true_positives, gains)
+    return np.array([*(values[places] for values in running), np.isin(places, drawn)])
 
 
 def _whole_curve(points: list[NDArray[np.float64]], _: Totals) -> GainCurve:
     """Put points together; of the ranges' peaks only the highest stays."""
-    checked, caught, gain, drawn = np.concatenate([np.zeros((4, 1)), *points], axis=1)
-    wanted = (drawn > 0) | (np.arange(len(gain)) == np.argmax(gain))
-    wanted[0] = True
+    start = np.array([[0.0], [0.0], [0.0], [1.0]])
+    checked, caught, gain, drawn = np.concatenate([start, *points], axis=1)
+    wanted = drawn > 0
+    wanted[_highest(gain)] = True
     return GainCurve(checked[wanted], caught[wanted], gain[wanted])

@@ -5,7 +5,7 @@ import pandas as pd
 
 from dmlkit.errors import InputError
 
-__all__ = ["day_numbers", "entity_hashes"]
+__all__ = ["all_there", "day_numbers", "entity_hashes"]
 
 
 def day_numbers(time: pd.Series) -> np.ndarray:
@@ -26,7 +26,7 @@ def day_numbers(time: pd.Series) -> np.ndarray:
             f"Column {time.name!r} is {time.dtype}, but a datetime is needed to tell days. "
             "Declare it as 'datetime' in the schema, or convert it with to_datetime."
         )
-    _all_there(time)
+    all_there(time)
     if getattr(time.dt, "tz", None) is not None:
         time = time.dt.tz_convert("UTC").dt.tz_localize(None)
     return time.to_numpy(dtype="datetime64[us]").astype("datetime64[D]").view(np.int64)
@@ -40,7 +40,7 @@ def entity_hashes(entity: pd.Series) -> np.ndarray:
     InputError
         Some entities are missing.
     """
-    _all_there(entity)
+    all_there(entity)
     if isinstance(entity.dtype, pd.CategoricalDtype):
         entity = entity.astype(entity.cat.categories.dtype)
     if pd.api.types.is_integer_dtype(entity.dtype):
@@ -48,7 +48,8 @@ def entity_hashes(entity: pd.Series) -> np.ndarray:
     return pd.util.hash_array(entity.to_numpy(dtype=object), categorize=True)
 
 
-def _all_there(column: pd.Series) -> None:
+def all_there(column: pd.Series) -> None:
+    """Raise an InputError that counts missing values, if there are any."""
     missing = int(column.isna().sum())
     if missing:
         raise InputError(

@@ -238,12 +238,17 @@ def _mean(metric: str, sums: list[_Sum], totals: Totals) -> float:
 
 
 def _binned(bins: int, ranked: Ranked) -> tuple[_Sum, NDArray[np.float64]]:
-    """Return rows, positives and the sum of scores in each bin."""
-    lines = ranked.lines
-    bin_of = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], lines.score)
-    values = (ranked.rows, lines.positives, ranked.rows * lines.score)
-    sums = np.array([np.bincount(bin_of, value, minlength=bins) for value in values])
+    """Return rows, positives and the sum of scores in each bin, which holds its upper edge."""
+    score = ranked.lines.score
+    limits = np.searchsorted(-score, -np.linspace(0, 1, bins + 1)[-2:0:-1])
+    values = (ranked.rows, ranked.lines.positives, ranked.rows * score)
+    sums = np.array([_sums_between(value, limits) for value in values])
     return _Sum(0.0, *_outside(ranked)), sums
+
+
+def _sums_between(values: NDArray[np.float64], limits: NDArray[np.int64]) -> list[float]:
+    """Sum up what falls into each bin; lines fall with the score, bins are told rising."""
+    return [float(part.sum()) for part in np.split(values, limits)][::-1]
 
 
 def _bins(shares: list[Any], totals: Totals) -> NDArray[np.float64]:
@@ -265,11 +270,10 @@ def _calibration(shares: list[Any], totals: Totals) -> CalibrationBins:
 
 def _histogram(bins: int, ranked: Ranked) -> NDArray[np.float64]:
     lines = ranked.lines
-    counts = [
-        np.histogram(lines.score, bins, (0.0, 1.0), weights=weight)[0]
-        for weight in (lines.negatives, lines.positives)
-    ]
-    return np.array(counts, dtype=np.float64)
+    limits = np.searchsorted(-lines.score, -np.linspace(0, 1, bins + 1)[-2:0:-1], side="right")
+    return np.array(
+        [_sums_between(values, limits) for values in (lines.negatives, lines.positives)]
+    )
 
 
 def _whole_histogram(bins: int, counts: list[NDArray[np.float64]], _: Totals) -> ScoreHistogram:

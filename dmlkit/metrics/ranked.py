@@ -10,7 +10,7 @@ This is exact whatever the partitioning; Dask and XGBoost know only averages ove
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import dask
 import numpy as np
@@ -41,7 +41,8 @@ class Lines:
 
     Attributes
     ----------
-    score, positives, negatives : (n,) float64 array
+    score : (n,) float64 array
+    positives, negatives : (n,) float64 array, or uint32 where rows of one partition are counted
     loss : (n,) float64 array or None
         Sum of the losses of the positives.
     """
@@ -95,15 +96,38 @@ class Ranked:
         """Weight of negatives with this score or a higher one, for each line."""
         return self.above.negatives + np.cumsum(self.lines.negatives)
 
-    @property
+    @cached_property
     def flagged(self) -> np.ndarray:
         """Weight of rows with this score or a higher one, for each line."""
         return self.true_positives + self.false_positives
 
-    @property
+    @cached_property
     def rows(self) -> np.ndarray:
         """Weight of rows with this score, for each line."""
         return self.lines.positives + self.lines.negatives
+
+    def first_to_reach(self, running: np.ndarray, start: float, targets: np.ndarray) -> np.ndarray:
+        """Find the lines with which a running sum reaches targets, and the lowest score of all.
+
+        Parameters
+        ----------
+        running : (n,) array
+            The sum with each line.
+        start : float
+            The sum above this range: targets up to it are others' to reach.
+        targets : (m,) array
+
+        Returns
+        -------
+        (at most m + 1,) int64 array
+            Places of lines, rising.
+        """
+        if not len(running):
+            return np.zeros(0, dtype=np.int64)
+        inside = targets[(targets > start) & (targets <= running[-1])]
+        places = np.searchsorted(running, inside)
+        last = [len(running) - 1] if self.lines.score[-1] == self.totals.lowest else []
+        return np.unique(np.r_[places, last].astype(np.int64))
 
 
 class Metric(NamedTuple):
@@ -171,7 +195,7 @@ def rank_rows(source: Source) -> Ranking:
     buckets = bucket_count(len(condensed))
     limits = dask.delayed(_limits)([dask.delayed(_sample)(lines) for lines in condensed], buckets)
     splits = [dask.delayed(_split)(lines, limits) for lines in condensed]
-    ranges = exchange(splits, buckets, merge) if buckets > 1 else condensed
+    ranges = exchange(splits, buckets, merge)
     totals = [dask.delayed(total)(lines) for lines in ranges]
     places = dask.delayed(_places, nout=2)(totals, source.faults())
     ranked = [dask.delayed(_rank)(lines, places, place) for place, lines in enumerate(ranges)]
@@ -180,14 +204,14 @@ def rank_rows(source: Source) -> Ranking:
 
 def merge(pieces: Sequence[Lines]) -> Lines:
     """Put lines together, those of the same score into one."""
-    if len(pieces) == 1:
-        return pieces[0]
     losses = [piece.loss for piece in pieces if piece.loss is not None]
+    # Stable, because that is the sort that makes use of pieces sorted already.
     return _distinct(
         np.concatenate([piece.score for piece in pieces]),
-        np.concatenate([piece.positives for piece in pieces]),
-        np.concatenate([piece.negatives for piece in pieces]),
+        np.concatenate([piece.positives for piece in pieces]).astype(np.float64, copy=False),
+        np.concatenate([piece.negatives for piece in pieces]).astype(np.float64, copy=False),
         np.concatenate(losses) if losses else None,
+        kind="stable",
     )
 
 
@@ -203,26 +227,34 @@ def total(lines: Lines) -> Totals:
 
 
 def _condense(rows: LabelledScores) -> Lines:
-    weight = np.ones(len(rows.label)) if rows.weight is None else rows.weight
-    positives = np.where(rows.label, weight, 0.0)
+    """Condense the rows of a partition; rows without weights are counted in half the memory."""
+    if rows.weight is None:
+        positives = rows.label.astype(np.uint32)
+        negatives = 1 - positives
+    else:
+        positives = np.where(rows.label, rows.weight, 0.0)
+        negatives = rows.weight - positives
     loss = None if rows.loss is None else np.where(rows.label, rows.loss, 0.0)
-    return _distinct(rows.score, positives, weight - positives, loss)
+    return _distinct(rows.score, positives, negatives, loss, kind="quicksort")
 
 
 def _distinct(
-    score: np.ndarray, positives: np.ndarray, negatives: np.ndarray, loss: np.ndarray | None
+    score: np.ndarray,
+    positives: np.ndarray,
+    negatives: np.ndarray,
+    loss: np.ndarray | None,
+    kind: Literal["quicksort", "stable"],
 ) -> Lines:
-    # Stable, because that is the sort that makes use of pieces sorted already.
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(-score, kind=kind)
     score = score[order]
     starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]][: len(score)])
-    if len(starts) == 0:
-        return Lines(score, positives, negatives, loss)
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        values = values[order]
+        return values if len(starts) == len(values) else np.add.reduceat(values, starts)
+
     return Lines(
-        score[starts],
-        np.add.reduceat(positives[order], starts),
-        np.add.reduceat(negatives[order], starts),
-        None if loss is None else np.add.reduceat(loss[order], starts),
+        score[starts], sums(positives), sums(negatives), None if loss is None else sums(loss)
     )
 
 

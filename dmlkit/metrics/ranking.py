@@ -14,10 +14,12 @@ from dmlkit.metrics.rows import scored_rows
 __all__ = [
     "average_precision",
     "average_precision_score",
+    "by_class",
     "by_rank",
-    "crossings",
+    "evenly",
     "lift",
     "lift_at",
+    "need_both_classes",
     "need_positives",
     "precision_at",
     "precision_at_k",
@@ -229,26 +231,27 @@ def precision_recall(points: int = 500) -> Metric:
     return Metric(partial(_precision_recall_points, points // 2), _precision_recall)
 
 
-def crossings(after: np.ndarray, width: np.ndarray, steps: float) -> np.ndarray:
-    """Tell which lines pass a multiple of ``1 / steps``: the lines that a drawing needs.
+def evenly(ranked: Ranked, steps: int) -> np.ndarray:
+    """Return places of lines with which another 1 / `steps` of the rows is reached."""
+    targets = ranked.totals.rows * np.arange(1, steps + 1) / steps
+    return ranked.first_to_reach(ranked.flagged, ranked.above.rows, targets)
 
-    Parameters
-    ----------
-    after : (n,) array
-        A running share, with each line.
-    width : (n,) array
-        What the line adds to it.
-    """
-    before = np.r_[after[:1] - width[:1], after[:-1]]
-    crossed: np.ndarray = np.floor(after * steps) != np.floor(before * steps)
-    return crossed
+
+def by_class(ranked: Ranked, steps: int) -> np.ndarray:
+    """Return places of lines with which another 1 / `steps` of a class is reached."""
+    shares = np.arange(1, steps + 1) / steps
+    above, totals = ranked.above, ranked.totals
+    true = ranked.first_to_reach(ranked.true_positives, above.positives, totals.positives * shares)
+    false = ranked.first_to_reach(
+        ranked.false_positives, above.negatives, totals.negatives * shares
+    )
+    return np.union1d(true, false)
 
 
 def by_rank(ranked: Ranked, steps: int) -> np.ndarray:
-    """Tell which lines a drawing by rank on a logarithmic scale needs."""
-    after = np.log1p(ranked.flagged)
-    width = after - np.log1p(ranked.flagged - ranked.rows)
-    return crossings(after, width, steps / np.log1p(ranked.totals.rows))
+    """Return places of lines for a drawing by rank on a logarithmic scale."""
+    targets = np.expm1(np.log1p(ranked.totals.rows) * np.arange(1, steps + 1) / steps)
+    return ranked.first_to_reach(ranked.flagged, ranked.above.rows, targets)
 
 
 def need_positives(totals: Totals, metric: str) -> None:
@@ -257,6 +260,16 @@ def need_positives(totals: Totals, metric: str) -> None:
         raise InputError(
             f"None of the {totals.rows:,.0f} rows has the label 1, and {metric} needs some. "
             "Take a longer period or more rows."
+        )
+
+
+def need_both_classes(totals: Totals) -> None:
+    """Raise an InputError where all rows are of one class."""
+    if totals.positives == 0 or totals.negatives == 0:
+        label = 0 if totals.positives == 0 else 1
+        raise InputError(
+            f"All {totals.rows:,.0f} rows have the label {label}, and the area under the ROC "
+            "curve needs both classes. Take a longer period or more rows."
         )
 
 
@@ -271,12 +284,7 @@ def _pairs(ranked: Ranked) -> float:
 
 
 def _auc(pairs: list[float], totals: Totals) -> float:
-    if totals.positives == 0 or totals.negatives == 0:
-        label = 0 if totals.positives == 0 else 1
-        raise InputError(
-            f"All {totals.rows:,.0f} rows have the label {label}, and the area under the ROC "
-            "curve needs both classes. Take a longer period or more rows."
-        )
+    need_both_classes(totals)
     return math.fsum(pairs) / (totals.positives * totals.negatives)
 
 
@@ -310,32 +318,37 @@ def _lift(share: float, caught: list[float], totals: Totals) -> float:
 
 
 def _roc_points(steps: int, ranked: Ranked) -> np.ndarray:
-    lines, totals = ranked.lines, ranked.totals
-    false_rate = ranked.false_positives / max(totals.negatives, 1e-300)
-    true_rate = ranked.true_positives / max(totals.positives, 1e-300)
-    drawn = crossings(false_rate, lines.negatives / max(totals.negatives, 1e-300), steps)
-    drawn |= crossings(true_rate, lines.positives / max(totals.positives, 1e-300), steps)
-    drawn |= lines.score == totals.lowest
-    return np.array([false_rate[drawn], true_rate[drawn], lines.score[drawn]])
+    drawn = by_class(ranked, steps)
+    return np.array(
+        [ranked.false_positives[drawn], ranked.true_positives[drawn], ranked.lines.score[drawn]]
+    )
 
 
 def _roc(points: list[np.ndarray], totals: Totals) -> Curve:
-    _auc([], totals)
-    start = np.array([[0.0], [0.0], [np.inf]])
-    return Curve(*np.concatenate([start, *points], axis=1))
+    need_both_classes(totals)
+    false, true, threshold = np.concatenate([_start(), *points], axis=1)
+    return Curve(false / totals.negatives, true / totals.positives, threshold)
 
 
 def _precision_recall_points(steps: int, ranked: Ranked) -> np.ndarray:
-    lines, totals = ranked.lines, ranked.totals
-    recall = ranked.true_positives / max(totals.positives, 1e-300)
-    drawn = crossings(recall, lines.positives / max(totals.positives, 1e-300), steps)
-    drawn |= by_rank(ranked, steps)
-    drawn |= lines.score == totals.lowest
-    precision = ranked.true_positives / ranked.flagged
-    return np.array([recall[drawn], precision[drawn], lines.score[drawn]])
+    shares = np.arange(1, steps + 1) / steps
+    by_recall = ranked.first_to_reach(
+        ranked.true_positives, ranked.above.positives, ranked.totals.positives * shares
+    )
+    drawn = np.union1d(by_recall, by_rank(ranked, steps))
+    return np.array(
+        [ranked.flagged[drawn], ranked.true_positives[drawn], ranked.lines.score[drawn]]
+    )
 
 
 def _precision_recall(points: list[np.ndarray], totals: Totals) -> Curve:
     need_positives(totals, "a precision-recall curve")
-    start = np.array([[0.0], [1.0], [np.inf]])
-    return Curve(*np.concatenate([start, *points], axis=1))
+    flagged, true, threshold = np.concatenate(points, axis=1)
+    precision = true / flagged
+    return Curve(
+        np.r_[0.0, true / totals.positives], np.r_[1.0, precision], np.r_[np.inf, threshold]
+    )
+
+
+def _start() -> np.ndarray:
+    return np.array([[0.0], [0.0], [np.inf]])
