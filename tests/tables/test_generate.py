@@ -147,16 +147,20 @@ def test_a_customer_reaches_about_78_terminals_at_any_size(terminals):
 
 
 def test_every_terminal_in_reach_is_as_likely_as_the_others():
-    world = World(1, 300, 5)
+    customers, draws = 60, 4_000
+    world = World(customers, 2_000, 5)
     population = populate(world)
-    reachable = population.terminal_id[_in_reach(population)[0]]
-    drawn = choose_terminals(population, np.zeros(100_000, np.int32), world.stream(99))
-    numbers, counts = np.unique(drawn, return_counts=True)
-    assert set(numbers) == set(reachable)
-    expected = 100_000 / len(reachable)
-    # The chi-squared statistic: its mean is len - 1, its standard deviation sqrt(2 (len - 1)).
-    statistic = ((counts - expected) ** 2 / expected).sum()
-    assert statistic < len(reachable) - 1 + 5 * np.sqrt(2 * len(reachable))
+    rows = np.repeat(np.arange(customers, dtype=np.int32), draws)
+    drawn = choose_terminals(population, rows, world.stream(99)).reshape(customers, draws)
+    statistic, freedom = 0.0, 0
+    for customer, near in enumerate(_in_reach(population)):
+        numbers, counts = np.unique(drawn[customer], return_counts=True)
+        assert set(numbers) == set(population.terminal_id[near])
+        expected = draws / len(numbers)
+        statistic += ((counts - expected) ** 2 / expected).sum()
+        freedom += len(numbers) - 1
+    # Chi-squared: the mean is the degrees of freedom, the standard deviation sqrt(2 * freedom).
+    assert statistic < freedom + 5 * np.sqrt(2 * freedom)
 
 
 def _in_reach(population: Population) -> np.ndarray:
