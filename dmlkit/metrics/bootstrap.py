@@ -1,9 +1,12 @@
 """Bootstrap intervals of metrics by whole entities or days, without moving rows for each replicate.
 
 Each partition counts its rows by block, class and score bin; the counts are added up, and the
-client draws blocks. Score bins hold at most 1/256 of the positives and of the negatives, a single
-score that has more aside; ROC AUC from bins is within 1/256 of the exact one (seen: 1e-5). The
-difference at the point itself is known, and replicates are shifted by it.
+client draws blocks. Log loss, Brier score, precision and recall are exact for what was drawn. ROC
+AUC and average precision take the rows of a bin as tied. A bin holds at most 1/256 of the
+positives and of the negatives (but for a single score that has more), so that the AUC is within
+1/256. How far off the bins are for the rows as they are is known, and replicates are shifted by
+it: what remained on 40,000 rows with 705 positives was below 1e-4 for AUC and 1e-3 for average
+precision, whose intervals were 0.015 and 0.06 wide.
 """
 
 from collections.abc import Mapping
@@ -70,10 +73,7 @@ class Blocks:
         drawn = "single rows"
         if self.entity or self.time:
             drawn = f"all rows of a {self.entity or 'day'} together (at most {MOST_BLOCKS} groups)"
-        return (
-            f"95% percentile intervals of {replicates:,} bootstrap replicates that draw {drawn}; "
-            f"scores in bins of at most 1/{STEPS} of each class."
-        )
+        return f"95% percentile intervals of {replicates:,} bootstrap replicates that draw {drawn}."
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def bootstrap_intervals(
     }
 
 
-def mean_interval(values: Array, *, replicates: int, seed: int) -> tuple[float, float]:
+def mean_interval(values: Array, *, replicates: int = 200, seed: int = 0) -> tuple[float, float]:
     """Return the 95% percentile interval of a mean, drawing from the values themselves."""
     draws = np.random.default_rng(seed).integers(len(values), size=(replicates, len(values)))
     return _percentiles(np.asarray(values)[draws].mean(axis=1))

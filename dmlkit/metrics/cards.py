@@ -100,7 +100,7 @@ def lazy_candidates(source: Source, time: str, card: str, k: int) -> Any:
     # A partition's own candidates limit what others need to send: most rows never leave theirs.
     limits = add_up([dask.delayed(_limits)(part, days, k) for part in rows], _highest_limits)
     parts = [dask.delayed(_worth_sending)(part, days, limits) for part in rows]
-    buckets = bucket_count(len(parts))
+    buckets = bucket_count(len(parts), most=16)
     splits = [dask.delayed(_split)(part, buckets) for part in parts]
     mark, check = dask.delayed(_mark_known), dask.delayed(_checkable)
     cards = [check(mark(bucket), days, k) for bucket in exchange(splits, buckets, _best)]

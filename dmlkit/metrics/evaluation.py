@@ -106,36 +106,34 @@ def evaluate_binary(
         raise ConfigurationError(f"replicates is {replicates}; it must be 0 or more.")
     others = [name for name in (time, entity) if name is not None]
     source = source_of(frame, label, score, loss=loss_column(costs), others=others)
-    ranking = rank_rows(source)
-    blocks = Blocks(entity=entity, time=time)
     figures, drawings = _figures(source, threshold, k), _drawings(costs)
-    metrics = [*figures.values(), *drawings.values()]
+    metrics = figures | drawings
+    ranking, blocks = rank_rows(source), Blocks(entity=entity, time=time)
     shares, totals, counts, candidates = source.compute(
-        lazy_shares(ranking, metrics),
+        lazy_shares(ranking, list(metrics.values())),
         ranking.totals,
         lazy_counts(source, ranking, blocks, threshold) if replicates else None,
         lazy_candidates(source, time, entity, k) if time and entity else None,
     )
-    found = dict(zip([*figures, *drawings], combine_shares(shares, totals, metrics), strict=True))
-    values = {name: float(found[name]) for name in figures}
-    intervals = {}
-    if replicates:
-        intervals = bootstrap_intervals(counts, values, threshold, replicates=replicates, seed=seed)
+    found = dict(zip(metrics, combine_shares(shares, totals, list(metrics.values())), strict=True))
+    values = {name: float(found.pop(name)) for name in figures}
+    draw = {"replicates": replicates, "seed": seed}
+    intervals = bootstrap_intervals(counts, values, threshold, **draw) if replicates else {}
+    method = blocks.describe(replicates)
     if candidates is not None:
         days = precision_by_day(candidates, k).to_numpy()
         values[f"card_precision_at_{k}"] = float(days.mean())
-        if replicates and len(days) > 1:
-            interval = mean_interval(days, replicates=replicates, seed=seed)
-            intervals[f"card_precision_at_{k}"] = interval
+        if replicates:
+            intervals[f"card_precision_at_{k}"] = mean_interval(days, **draw)
+            method += " Card precision draws its days."
     return BinaryEvaluation(
         rows=round(totals.rows),
         positives=round(totals.positives),
         threshold=float(threshold),
         metrics=values,
         intervals=intervals,
-        interval_method=blocks.describe(replicates),
-        gain=found.get("gain"),
-        **{name: found[name] for name in ("roc", "precision_recall", "histogram", "calibration")},
+        interval_method=method,
+        **{"gain": None, **found},
     )
 
 

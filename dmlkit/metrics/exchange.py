@@ -11,13 +11,14 @@ from dask.task_spec import List, Task, TaskRef
 
 __all__ = ["add_up", "bucket_count", "exchange"]
 
-#: More buckets than this would make more tasks than a scheduler likes.
-MOST_BUCKETS = 128
 
+def bucket_count(partitions: int, most: int = 128) -> int:
+    """Return into how many buckets the rows of so many partitions go.
 
-def bucket_count(partitions: int) -> int:
-    """Return into how many buckets the rows of so many partitions go."""
-    return min(-(-partitions // 2), MOST_BUCKETS)
+    Half as many, so that a bucket is not much larger than a partition; and no more than `most`:
+    each partition and bucket is a task, and a scheduler takes about a millisecond for each.
+    """
+    return min(-(-partitions // 2), most)
 
 
 def exchange(splits: Sequence[Any], buckets: int, gather: Callable[[list[Any]], Any]) -> list[Any]:
