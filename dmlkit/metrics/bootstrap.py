@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
-from dmlkit.metrics.exchange import add_up
 from dmlkit.metrics.keys import day_numbers, entity_hashes
 from dmlkit.metrics.probability import log_losses
 from dmlkit.metrics.ranked import Ranked, Ranking
 from dmlkit.metrics.ranking import by_class
 from dmlkit.metrics.rows import LabelledScores, Source
+from dmlkit.metrics.tasks import add_up, for_all, for_each
 
 __all__ = ["BlockCounts", "Blocks", "bootstrap_intervals", "lazy_counts", "mean_interval"]
 
@@ -101,11 +100,10 @@ def lazy_counts(
     -------
     Delayed of BlockCounts
     """
-    cut = dask.delayed(partial(_cut, steps))
-    cuts = dask.delayed(_cuts)([cut(ranked) for ranked in ranking.ranges], threshold)
-    count = dask.delayed(partial(_count, blocks, source.epsilon))
-    counts = [count(part, rows, cuts) for part, rows in zip(source.parts, source.rows, strict=True)]
-    return dask.delayed(BlockCounts)(cuts, add_up(counts, _add))
+    cuts = for_all(_cuts, for_each(partial(_cut, steps), ranking.ranges), threshold)
+    count = partial(_count, blocks, source.epsilon)
+    counts = for_each(count, source.parts, source.rows, cuts)
+    return for_all(BlockCounts, cuts, add_up(counts, _add))
 
 
 def bootstrap_intervals(

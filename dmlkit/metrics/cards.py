@@ -5,14 +5,13 @@ The best score of each card and day is found on the workers; only candidates com
 
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.metrics.exchange import add_up, bucket_count, exchange
 from dmlkit.metrics.keys import all_there, day_numbers, entity_hashes
 from dmlkit.metrics.rows import LabelledScores, Source, raise_faults, source_of
+from dmlkit.metrics.tasks import add_up, bucket_count, exchange, for_each
 
 __all__ = ["card_precision_at_k", "lazy_candidates", "precision_by_day"]
 
@@ -94,17 +93,14 @@ def lazy_candidates(source: Source, time: str, card: str, k: int) -> Any:
     """
     if k < 1:
         raise ConfigurationError(f"k is {k}; it must be at least 1.")
-    key = dask.delayed(_with_keys)
-    rows = [key(*each, time, card) for each in zip(source.parts, source.rows, strict=True)]
-    days = add_up([dask.delayed(_days)(part) for part in rows], _all_days)
+    rows = for_each(_with_keys, source.parts, source.rows, time, card)
+    days = add_up(for_each(_days, rows), _all_days)
     # A partition's own candidates limit what others need to send: most rows never leave theirs.
-    limits = add_up([dask.delayed(_limits)(part, days, k) for part in rows], _highest_limits)
-    parts = [dask.delayed(_worth_sending)(part, days, limits) for part in rows]
-    buckets = bucket_count(len(parts), most=16)
-    splits = [dask.delayed(_split)(part, buckets) for part in parts]
-    mark, check = dask.delayed(_mark_known), dask.delayed(_checkable)
-    cards = [check(mark(bucket), days, k) for bucket in exchange(splits, buckets, _best)]
-    return _top_of_all(cards, days, k)
+    limits = add_up(for_each(_limits, rows, days, k), _highest_limits)
+    buckets = bucket_count(len(rows), most=16)
+    splits = for_each(_split, for_each(_worth_sending, rows, days, limits), buckets)
+    cards = for_each(_mark_known, exchange(splits, buckets, _best))
+    return add_up(for_each(_checkable, cards, days, k), _top, days, k)
 
 
 def precision_by_day(candidates: pd.DataFrame, k: int) -> pd.Series:
@@ -232,16 +228,6 @@ def _high_enough(cards: pd.DataFrame, days: np.ndarray, k: int) -> pd.DataFrame:
 
 def _by_score(cards: pd.DataFrame) -> pd.DataFrame:
     return cards.sort_values(["day", "score", "card"], ascending=[True, False, True])
-
-
-def _top_of_all(parts: list[Any], days: Any, k: int, fan_in: int = 16) -> Any:
-    """Reduce candidates in a tree."""
-    top = dask.delayed(_top)
-    while len(parts) > 1:
-        parts = [
-            top(parts[start : start + fan_in], days, k) for start in range(0, len(parts), fan_in)
-        ]
-    return parts[0]
 
 
 def _top(pieces: list[pd.DataFrame], days: np.ndarray, k: int) -> pd.DataFrame:

@@ -10,14 +10,14 @@ This is exact whatever the partitioning; Dask and XGBoost know only averages ove
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import getitem
 from typing import Any, Literal, NamedTuple
 
-import dask
 import numpy as np
 
 from dmlkit.errors import InputError
-from dmlkit.metrics.exchange import bucket_count, exchange
-from dmlkit.metrics.rows import LabelledScores, Source, raise_faults
+from dmlkit.metrics.rows import Fault, LabelledScores, Source, raise_faults
+from dmlkit.metrics.tasks import bucket_count, exchange, for_all, for_each
 
 __all__ = [
     "Lines",
@@ -173,10 +173,10 @@ def compute_metrics(source: Source, metrics: Sequence[Metric]) -> list[Any]:
     return combine_shares(shares, totals, metrics)
 
 
-def lazy_shares(ranking: Ranking, metrics: Sequence[Metric]) -> list[Any]:
+def lazy_shares(ranking: Ranking, metrics: Sequence[Metric]) -> Any:
     """Return the shares of metrics in each range, lazily, for `combine_shares`."""
-    share = dask.delayed(partial(_shares, [metric.share for metric in metrics]))
-    return [share(ranked) for ranked in ranking.ranges]
+    share = partial(_shares, [metric.share for metric in metrics])
+    return for_all(list, for_each(share, ranking.ranges))
 
 
 def combine_shares(
@@ -191,15 +191,13 @@ def combine_shares(
 
 def rank_rows(source: Source) -> Ranking:
     """Rank all rows, lazily."""
-    condensed = [dask.delayed(_condense)(rows) for rows in source.rows]
+    condensed = for_each(_condense, source.rows)
     buckets = bucket_count(len(condensed))
-    limits = dask.delayed(_limits)([dask.delayed(_sample)(lines) for lines in condensed], buckets)
-    splits = [dask.delayed(_split)(lines, limits) for lines in condensed]
-    ranges = exchange(splits, buckets, merge)
-    totals = [dask.delayed(total)(lines) for lines in ranges]
-    places = dask.delayed(_places, nout=2)(totals, source.faults())
-    ranked = [dask.delayed(_rank)(lines, places, place) for place, lines in enumerate(ranges)]
-    return Ranking(ranked, places[1])
+    limits = for_all(_limits, for_each(_sample, condensed), buckets)
+    ranges = exchange(for_each(_split, condensed, limits), buckets, merge)
+    above = for_all(_running_totals, for_each(total, ranges), source.faults())
+    totals = for_all(getitem, above, -1)
+    return Ranking(for_each(Ranked, ranges, exchange([above], buckets, _only), totals), totals)
 
 
 def merge(pieces: Sequence[Lines]) -> Lines:
@@ -296,7 +294,7 @@ def _split(lines: Lines, limits: np.ndarray) -> list[Lines]:
     ]
 
 
-def _places(totals: list[Totals], faults: list[Any]) -> tuple[list[Totals], Totals]:
+def _running_totals(totals: list[Totals], faults: list[Fault]) -> list[Totals]:
     """Return what lies above each range, and the totals of all."""
     raise_faults(faults)
     above = [Totals(0.0, 0.0, 0.0, np.inf, -np.inf)]
@@ -313,11 +311,11 @@ def _places(totals: list[Totals], faults: list[Any]) -> tuple[list[Totals], Tota
         )
     if above[-1].rows == 0:
         raise InputError("There is no row to judge. Look at the filters before it.")
-    return above[:-1], above[-1]
+    return above
 
 
-def _rank(lines: Lines, places: tuple[list[Totals], Totals], place: int) -> Ranked:
-    return Ranked(lines, places[0][place], places[1])
+def _only(pieces: list[Totals]) -> Totals:
+    return pieces[0]
 
 
 def _shares(shares: list[Callable[[Ranked], Any]], ranked: Ranked) -> list[Any]:

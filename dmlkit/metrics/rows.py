@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError, MissingColumnError
-from dmlkit.metrics.exchange import add_up
+from dmlkit.metrics.tasks import add_up, for_each
 
 __all__ = [
     "Fault",
@@ -99,7 +99,7 @@ class Source:
 
     def faults(self) -> Any:
         """Return what is wrong with rows, lazily, for `raise_faults`."""
-        return add_up([dask.delayed(_faults_of)(rows) for rows in self.rows], _flatten)
+        return add_up(for_each(_faults_of, self.rows), _flatten)
 
 
 def source_of(
@@ -129,9 +129,8 @@ def source_of(
         parts = [dask.delayed(columns, name=f"rows-{uuid.uuid4()}", traverse=False)]
     else:
         parts = columns.to_delayed()
-    check = dask.delayed(partial(_checked, label=label, score=score, weight=weight, loss=loss))
+    rows = for_each(partial(_checked, label=label, score=score, weight=weight, loss=loss), parts)
     local = "synchronous" if isinstance(frame, pd.DataFrame) else None
-    rows = [check(part, dask_key_name=f"checked-{uuid.uuid4()}") for part in parts]
     return Source(parts, rows, _epsilon(columns[score].dtype), local)
 
 
