@@ -1,6 +1,7 @@
 """Metrics over a cluster: exact on any partitioning, no column gathered on the client."""
 
 from dmlkit.metrics.cards import card_precision_at_k
+from dmlkit.metrics.curves import precision_recall_curve, roc_curve
 from dmlkit.metrics.evaluation import evaluate_binary
 from dmlkit.metrics.gain import best_threshold
 from dmlkit.metrics.probability import (
@@ -13,9 +14,7 @@ from dmlkit.metrics.ranking import (
     average_precision_score,
     lift,
     precision_at_k,
-    precision_recall_curve,
     roc_auc_score,
-    roc_curve,
 )
 from dmlkit.metrics.results import (
     BinaryEvaluation,

@@ -5,6 +5,7 @@ from typing import Any
 from dmlkit.errors import ConfigurationError
 from dmlkit.metrics.bootstrap import Blocks, bootstrap_intervals, lazy_counts, mean_interval
 from dmlkit.metrics.cards import lazy_candidates, precision_by_day
+from dmlkit.metrics.curves import precision_recall, receiver_operating_characteristic
 from dmlkit.metrics.gain import gain_curve, loss_column
 from dmlkit.metrics.probability import (
     binned_calibration,
@@ -18,8 +19,6 @@ from dmlkit.metrics.ranking import (
     average_precision,
     lift_at,
     precision_at,
-    precision_recall,
-    receiver_operating_characteristic,
     roc_auc,
 )
 from dmlkit.metrics.results import (

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
-from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
-from dmlkit.metrics.ranking import by_rank, evenly
+from dmlkit.metrics.curves import by_rank, evenly
+from dmlkit.metrics.lines import Totals
+from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.results import Costs, GainCurve
 from dmlkit.metrics.rows import source_of
 

@@ -45,6 +45,8 @@ def entity_hashes(entity: pd.Series) -> np.ndarray:
         entity = entity.astype(entity.cat.categories.dtype)
     if pd.api.types.is_integer_dtype(entity.dtype):
         return pd.util.hash_array(entity.to_numpy(dtype=np.int64))
+    if pd.api.types.is_float_dtype(entity.dtype):
+        return pd.util.hash_array(entity.to_numpy(dtype=np.float64))
     return pd.util.hash_array(entity.to_numpy(dtype=object), categorize=True)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
+from dmlkit.metrics.lines import Totals
+from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.results import CalibrationBins, ScoreHistogram
 from dmlkit.metrics.rows import scored_rows
 

@@ -24,7 +24,7 @@ def for_each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     ----------
     function : callable
     *arguments
-        A list has a Delayed for each partition; a Delayed or any other value is for all of them.
+        A list has a value for each partition, most often a Delayed; any other is for all of them.
 
     Returns
     -------

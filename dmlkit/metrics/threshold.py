@@ -4,7 +4,8 @@ import math
 from functools import partial
 from typing import Any
 
-from dmlkit.metrics.ranked import Metric, Ranked, Totals, compute_metrics
+from dmlkit.metrics.lines import Totals
+from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.ranking import need_positives
 from dmlkit.metrics.rows import scored_rows
 
