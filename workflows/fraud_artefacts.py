@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from dmlkit.metrics.report import BadRows, Period, ReportInputs, StageTime, write_report
 
 from dmlkit.boosting import Bundle, save_bundle
 from dmlkit.metrics import BinaryEvaluation
+from dmlkit.metrics.report import BadRows, Period, ReportInputs, StageTime, write_report
 from dmlkit.tables import write_table
 from dmlkit.workflow import Run, write_json
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dask.dataframe as dd
-from dmlkit.tables.generate import card_transactions
-from dmlkit.workflows.fraud_artefacts import write_artefacts
-from dmlkit.workflows.fraud_settings import FraudSettings, matching_preset
 
 from dmlkit import read_table
 from dmlkit.boosting import Bundle, XGBClassifier, feature_importance
@@ -19,7 +16,10 @@ from dmlkit.metrics import best_threshold, evaluate_binary
 from dmlkit.model_selection import TrainValidationTest, count_periods, drop_known_entities
 from dmlkit.scoring import score_rows
 from dmlkit.tables import check_table
+from dmlkit.tables.generate import card_transactions
 from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
+from dmlkit.workflows.fraud_artefacts import write_artefacts
+from dmlkit.workflows.fraud_settings import FraudSettings, matching_preset
 
 job = Workflow(
     "fraud-detection",

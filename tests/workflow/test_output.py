@@ -1,0 +1,65 @@
+"""The output folder: one job at a time, artefacts whole or not at all, nothing of others lost."""
+
+from pathlib import Path
+
+import pytest
+
+from dmlkit.errors import OutputError
+from dmlkit.workflow.output import claim_output, publish, staging_folder
+
+
+def test_two_jobs_cannot_write_to_one_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with claim_output(out), pytest.raises(OutputError, match="Another job"), claim_output(out):
+        pass
+
+
+def test_a_folder_that_stays_empty_is_removed_again(tmp_path: Path) -> None:
+    with claim_output(tmp_path / "a" / "out"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    expected = pytest.raises(OutputError, match=r"holds 1 files that no job wrote \(such as 'thesis")
+    with expected, claim_output(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="is a file"), claim_output(tmp_path / "out"):
+        pass
+
+
+def test_artefacts_replace_those_of_an_earlier_job(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        with claim_output(tmp_path), staging_folder(tmp_path) as staging:
+            (staging / "manifest.json").write_text(content)
+            (staging / "model").mkdir()
+            (staging / "model" / content).write_text(content)
+            publish(staging, tmp_path, last="manifest.json")
+    assert (tmp_path / "manifest.json").read_text() == "new"
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "manifest.json",
+        "model",
+        "model/new",
+    ]
+
+
+def test_a_failing_job_leaves_the_earlier_artefacts_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("old")
+    with pytest.raises(RuntimeError), claim_output(tmp_path), staging_folder(tmp_path) as staging:
+        (staging / "manifest.json").write_text("new")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+    assert (tmp_path / "manifest.json").read_text() == "old"
+
+
+def test_staging_that_a_killed_job_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".staging-dead").mkdir()
+    with claim_output(tmp_path), staging_folder(tmp_path):
+        pass
+    assert list(tmp_path.glob(".*")) == []
