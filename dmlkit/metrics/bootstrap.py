@@ -19,12 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
+from dmlkit.graph import add_up, for_all, for_each
 from dmlkit.metrics.curves import by_class
 from dmlkit.metrics.keys import day_numbers, entity_hashes
 from dmlkit.metrics.probability import log_losses
 from dmlkit.metrics.ranked import Ranked, Ranking
 from dmlkit.metrics.rows import LabelledScores, Source
-from dmlkit.metrics.tasks import add_up, for_all, for_each
 
 __all__ = ["BlockCounts", "Blocks", "bootstrap_intervals", "lazy_counts", "mean_interval"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.graph import add_up, bucket_count, exchange, for_each
 from dmlkit.metrics.keys import all_there, day_numbers, entity_hashes
 from dmlkit.metrics.rows import LabelledScores, Source, raise_faults, source_of
-from dmlkit.metrics.tasks import add_up, bucket_count, exchange, for_each
 
 __all__ = ["card_precision_at_k", "lazy_candidates", "precision_by_day"]
 

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dmlkit.errors import InputError
+from dmlkit.graph import bucket_count, exchange, for_all, for_each
 from dmlkit.metrics.lines import Lines, Totals, condense, limits_of, merge, sample, split, total
 from dmlkit.metrics.rows import Fault, Source, raise_faults
-from dmlkit.metrics.tasks import bucket_count, exchange, for_all, for_each
 
 __all__ = [
     "Metric",

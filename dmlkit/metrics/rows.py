@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError, MissingColumnError
-from dmlkit.metrics.tasks import add_up, for_each
+from dmlkit.graph import add_up, for_each
 
 __all__ = [
     "Fault",

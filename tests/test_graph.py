@@ -1,0 +1,75 @@
+import pytest
+from dask.delayed import Delayed
+
+from dmlkit import graph
+
+
+def remainders(number: int, divisor: int) -> list[list[int]]:
+    """Split the numbers below `number` by their remainder."""
+    return [list(range(each, number, divisor)) for each in range(divisor)]
+
+
+def put_together(pieces: list[list[int]]) -> list[int]:
+    return sorted(value for piece in pieces for value in piece)
+
+
+def largest(values: list[int], least: int) -> int:
+    assert len(values) <= 3
+    return max([*values, least])
+
+
+def layers(result: Delayed) -> int:
+    return len(result.dask.layers)
+
+
+def test_each_partition_gets_its_own_value_and_what_is_for_all():
+    doubled = graph.for_each(pow, [1, 2, 3], 2)
+    assert [each.compute() for each in graph.for_each(divmod, doubled, 4)] == [
+        (0, 1),
+        (1, 0),
+        (2, 1),
+    ]
+
+
+def test_one_task_takes_the_results_of_all():
+    squares = graph.for_each(pow, [1, 2, 3], 2)
+    assert graph.for_all(sum, squares, 100).compute() == 114
+
+
+def test_results_are_added_up_in_a_tree_that_holds_a_few_at_a_time():
+    parts = graph.for_each(abs, [-number for number in range(20)])
+    assert graph.add_up(parts, largest, 5, fan_in=3).compute() == 19
+
+
+def test_one_result_is_its_own_sum():
+    parts = graph.for_each(abs, [-3])
+    assert graph.add_up(parts, sum).compute() == 3
+
+
+def test_exchange_brings_the_pieces_of_a_bucket_together():
+    splits = graph.for_each(remainders, [7, 10], 3)
+    buckets = graph.exchange(splits, 3, put_together)
+    assert [bucket.compute() for bucket in buckets] == [
+        [0, 0, 3, 3, 6, 6, 9],
+        [1, 1, 4, 4, 7],
+        [2, 2, 5, 5, 8],
+    ]
+
+
+def test_a_step_is_one_layer_however_many_its_pieces():
+    splits = graph.for_each(remainders, list(range(200)), 100)
+    buckets = graph.exchange(splits, 100, put_together)
+    assert [layers(splits[0]), layers(buckets[0])] == [1, 2]
+    assert len(buckets[0].dask) == 200 + 200 * 100 + 100
+    assert all(bucket.dask is buckets[0].dask for bucket in buckets)
+
+
+@pytest.mark.parametrize(("partitions", "buckets"), [(1, 1), (2, 1), (7, 4), (64, 32), (1000, 128)])
+def test_there_are_half_as_many_buckets_as_partitions_up_to_a_limit(partitions, buckets):
+    assert graph.bucket_count(partitions) == buckets
+
+
+def test_steps_run_on_a_cluster(client):
+    splits = graph.for_each(remainders, list(range(10)), 4)
+    sums = graph.for_each(sum, graph.exchange(splits, 4, put_together))
+    assert graph.for_all(sum, sums).compute() == sum(sum(range(each)) for each in range(10))
