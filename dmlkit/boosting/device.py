@@ -1,0 +1,87 @@
+"""Where a model is trained: on GPUs when every worker has one, else on CPUs; and why."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import xgboost
+from distributed import Client
+
+from dmlkit.errors import ConfigurationError, TrainingError
+
+__all__ = ["Device", "choose_device"]
+
+ASKED = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What XGBoost is told, and the reason in words.
+
+    Attributes
+    ----------
+    name : str
+        ``"cuda"`` or ``"cpu"``.
+    reason : str
+    """
+
+    name: str
+    reason: str
+
+
+def choose_device(asked: str, client: Client) -> Device:
+    """Choose the device for training on the workers of a cluster.
+
+    Parameters
+    ----------
+    asked : {"auto", "cpu", "cuda"}
+        With ``"auto"``, CUDA is used when every worker can.
+    client : distributed.Client
+
+    Raises
+    ------
+    ConfigurationError
+        The device is not known.
+    TrainingError
+        CUDA was asked for, and a worker cannot use it.
+    """
+    if asked not in ASKED:
+        raise ConfigurationError(f"device is {asked!r}; it must be one of {', '.join(ASKED)}.")
+    if asked == "cpu":
+        return Device("cpu", "as asked for")
+    return _decide(asked, client.run(what_keeps_from_cuda))
+
+
+def _decide(asked: str, obstacles: Mapping[str, str | None]) -> Device:
+    """Decide from what keeps each worker from CUDA: None where nothing does."""
+    without = {worker: reason for worker, reason in obstacles.items() if reason}
+    if not without:
+        workers = f"{len(obstacles)} worker{'s' if len(obstacles) > 1 else ''}"
+        return Device("cuda", f"each of {workers} has a GPU")
+    worker, reason = min(without.items())
+    if asked == "cuda":
+        raise TrainingError(
+            f"device='cuda', but {len(without)} of {len(obstacles)} workers cannot use a GPU, "
+            f"such as {worker}: {reason}. Use device='auto' or 'cpu', or start workers on GPUs "
+            "(`dmlkit[gpu]` has dask-cuda)."
+        )
+    count = "no worker has" if len(without) == len(obstacles) else "not every worker has"
+    return Device("cpu", f"{count} a usable GPU ({reason})")
+
+
+def what_keeps_from_cuda() -> str | None:
+    """Say what keeps this process from training on a GPU, or None (runs on a worker)."""
+    if not xgboost.build_info().get("USE_CUDA"):
+        return "this build of XGBoost has no CUDA"
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides all GPUs"
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "the program nvidia-smi is not there"
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "nvidia-smi does not answer"
+    return None if listed.stdout.startswith(b"GPU") else "nvidia-smi lists no GPU"

@@ -1,0 +1,209 @@
+"""Features, labels and weights of one table, held by the workers and checked before training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+from distributed import Client
+
+from dmlkit.errors import InputError
+
+__all__ = ["LABEL", "WEIGHT", "Summary", "TrainingData", "gather"]
+
+LABEL, WEIGHT = "__label", "__weight"
+
+#: Up to so many rows are trained on by one worker, in table order: moving sums between workers
+#: would cost more than it saves, and the model is the same on any cluster.
+ROWS_FOR_ONE_WORKER = 300_000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the rows of a partition, or of several, hold.
+
+    Attributes
+    ----------
+    rows : int
+    labels : dict of float to int
+        Rows by label.
+    problems : dict of str to (int, str)
+        Rows that cannot be trained on and an example, by what is wrong with them.
+    """
+
+    rows: int
+    labels: dict[float, int]
+    problems: dict[str, tuple[int, str]]
+
+    def __add__(self, other: "Summary") -> "Summary":
+        labels = {
+            label: self.labels.get(label, 0) + other.labels.get(label, 0)
+            for label in self.labels | other.labels
+        }
+        problems = dict(self.problems)
+        for problem, (rows, example) in other.problems.items():
+            before, first = problems.get(problem, (0, example))
+            problems[problem] = (before + rows, first)
+        return Summary(self.rows + other.rows, labels, problems)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A table on the workers: ``features``, the label and perhaps the weight of each row.
+
+    Attributes
+    ----------
+    frame : dask.dataframe.DataFrame
+        Persisted; float32, categorical or boolean features, then `LABEL` and perhaps `WEIGHT`.
+    features : list of str
+    summary : Summary
+    """
+
+    frame: Any
+    features: list[str]
+    summary: Summary
+
+    @property
+    def matrix_arguments(self) -> dict[str, Any]:
+        """The arguments ``data``, ``label`` and ``weight`` of a Dask matrix of XGBoost."""
+        weighted = {"weight": self.frame[WEIGHT]} if WEIGHT in self.frame.columns else {}
+        return {"data": self.frame[self.features], "label": self.frame[LABEL], **weighted}
+
+
+def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> TrainingData:
+    """Bring a table into the workers' memory, check each row, and put small tables together.
+
+    Parameters
+    ----------
+    X : (n, features) dask or pandas DataFrame
+        Numbers, booleans and categories.
+    y : (n,) Series like X
+    weight : (n,) Series like X, or None
+    client : distributed.Client
+    name : str
+        Of the table, for messages.
+
+    Raises
+    ------
+    InputError
+        Partitions do not match, a column is text, or rows have labels, weights or features that
+        cannot be trained on.
+    """
+    frame = _together(X, y, weight, name)
+    features = [str(column) for column in X.columns]
+    frame = client.persist(frame)
+    look = partial(_summary, features=features)
+    parts = [dask.delayed(look)(part) for part in frame.to_delayed()]
+    summary = sum(dask.compute(*parts), Summary(0, {}, {}))
+    _raise_problems(summary, name)
+    if summary.rows <= ROWS_FOR_ONE_WORKER and frame.npartitions > 1:
+        frame = client.persist(frame.repartition(npartitions=1))
+    return TrainingData(frame, features, summary)
+
+
+def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
+    columns = {"features": X, "label": y} | ({} if weight is None else {"weight": weight})
+    for what, given in columns.items():
+        wanted: tuple[type, ...] = (dd.DataFrame, pd.DataFrame)
+        wanted = wanted if what == "features" else (dd.Series, pd.Series)
+        if not isinstance(given, wanted):
+            raise InputError(
+                f"The {what} of the {name} table are {type(given).__name__}, but a Dask or pandas "
+                f"{wanted[0].__name__} is needed. dask.dataframe.from_dask_array makes one."
+            )
+    _check_types(X, name)
+    lazy = {what: _lazy(given) for what, given in columns.items()}
+    partitions = {what: given.npartitions for what, given in lazy.items()}
+    if len(set(partitions.values())) > 1:
+        raise InputError(
+            f"The {name} table has {partitions} partitions: features and labels do not belong to "
+            "the same rows. Take them from one frame."
+        )
+    meta = _side_by_side(*(given._meta for given in lazy.values()))
+    return dd.map_partitions(_side_by_side, *lazy.values(), align_dataframes=False, meta=meta)
+
+
+def _lazy(given: Any) -> Any:
+    if isinstance(given, pd.DataFrame | pd.Series):
+        return dd.from_pandas(given.reset_index(drop=True), npartitions=1)
+    return given
+
+
+def _check_types(X: Any, name: str) -> None:
+    meta = X._meta if hasattr(X, "_meta") else X
+    for column, dtype in meta.dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype):
+            if isinstance(X, dd.DataFrame) and not X[column].cat.known:
+                raise InputError(
+                    f"The categories of {column!r} in the {name} table are not known yet, and "
+                    "partitions may have different ones. Use features.Columns(categorical=...), "
+                    "or give it a pandas.CategoricalDtype."
+                )
+        elif not pd.api.types.is_numeric_dtype(dtype):
+            raise InputError(
+                f"Column {column!r} of the {name} table is {dtype}; a model takes numbers and "
+                "categories. Convert it, or leave it out."
+            )
+
+
+def _side_by_side(X: pd.DataFrame, y: pd.Series, weight: pd.Series | None = None) -> pd.DataFrame:
+    """Put the columns of a partition together; numbers become float32, as XGBoost holds them."""
+    if len(X) != len(y) or (weight is not None and len(weight) != len(X)):
+        raise InputError(
+            f"A partition has {len(X):,} rows of features but {len(y):,} labels. "
+            "Take both from one frame."
+        )
+    columns: dict[str, Any] = {str(name): _narrow(X[name]) for name in X.columns}
+    columns[LABEL] = _numbers(y)
+    if weight is not None:
+        columns[WEIGHT] = _numbers(weight)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _narrow(values: pd.Series) -> Any:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.array
+    return values.to_numpy(dtype=np.float32, na_value=np.nan)
+
+
+def _numbers(values: pd.Series) -> Any:
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        raise InputError(
+            f"Column {values.name!r} is {values.dtype}, but labels and weights are numbers."
+        )
+    return values.to_numpy(dtype=np.float32, na_value=np.nan)
+
+
+def _summary(part: pd.DataFrame, features: Sequence[str]) -> Summary:
+    label = part[LABEL].to_numpy()
+    found: dict[str, tuple[int, str]] = {}
+
+    def note(problem: str, bad: Any, example: Callable[[int], Any]) -> None:
+        if bad.any():
+            found[problem] = (int(bad.sum()), str(example(int(np.argmax(bad)))))
+
+    note("have no label", np.isnan(label), lambda place: label[place])
+    if WEIGHT in part.columns:
+        weight = part[WEIGHT].to_numpy()
+        wrong = ~(np.isfinite(weight) & (weight >= 0))
+        note("have a weight that is missing, infinite or negative", wrong, weight.__getitem__)
+    for name in features:
+        if not isinstance(part[name].dtype, pd.CategoricalDtype):
+            values = part[name].to_numpy()
+            note(f"have an infinite {name!r} (as float32)", np.isinf(values), values.__getitem__)
+    labels, counts = np.unique(label[~np.isnan(label)], return_counts=True)
+    return Summary(len(part), dict(zip(labels.tolist(), counts.tolist(), strict=True)), found)
+
+
+def _raise_problems(summary: Summary, name: str) -> None:
+    for problem, (rows, example) in summary.problems.items():
+        raise InputError(
+            f"{rows:,} of {summary.rows:,} rows of the {name} table {problem}, such as {example}. "
+            "Check the table with a schema, or drop these rows."
+        )
+    if summary.rows == 0:
+        raise InputError(f"The {name} table has no rows. Look at the filters before it.")
