@@ -66,6 +66,8 @@ def report_inputs(run: Run, evaluation: BinaryEvaluation, importance: pd.DataFra
         warnings=run.warnings,
         learning_curve=trained["learning_curve"],
         reference=run.configuration.evaluation.reference,
+        costs=run.configuration.costs.costs(),
+        positives="frauds",
     )
 
 
@@ -77,6 +79,6 @@ def _period(period: dict[str, Any]) -> Period:
 def _bad_rows(notes: dict[str, Any]) -> list[BadRows]:
     examples = notes["examples"]
     return [
-        BadRows(reason, rows, str(examples.get(reason, "")))
+        BadRows(reason, rows, next(iter(examples.get(reason, ())), ""))
         for reason, rows in notes["reasons"].items()
     ]
