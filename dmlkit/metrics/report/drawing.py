@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple
 
 from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, PlainText
@@ -12,6 +13,7 @@ __all__ = [
     "GREY",
     "INK",
     "ORANGE",
+    "UNIT",
     "Chart",
     "Key",
     "draw_line",
@@ -32,6 +34,9 @@ FAINT = "#e6e8ec"
 QUIET = "#565d6b"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 300
+
+#: From 0 to 1 with a little room, so that dots and lines at the edge are whole.
+UNIT = (-0.015, 1.015)
 
 
 class Key(NamedTuple):
@@ -142,7 +147,14 @@ def draw_mark(plot: Any, x: float, y: float, colour: str = ORANGE) -> None:
 
 def tell(plot: Any, shapes: Any, columns: Sequence[tuple[str, str]], mode: str = "mouse") -> None:
     """Show columns, by name, of the shape that is pointed at."""
-    tooltips = [(name, f"@{column}") for name, column in columns]
-    plot.add_tools(
-        HoverTool(renderers=[shapes], tooltips=tooltips, mode=mode, point_policy="follow_mouse")
+    rows = "".join(
+        f'<span style="color: {QUIET}">{escape(name)}</span>'
+        f'<span style="text-align: right">@{{{column}}}</span>'
+        for name, column in columns
     )
+    box = (
+        '<div style="display: grid; grid-template-columns: auto auto; gap: 2px 12px; '
+        f'color: {INK}; font: 13px {escape(FONT)}">{rows}</div>'
+    )
+    hover = HoverTool(renderers=[shapes], tooltips=box, mode=mode, point_policy="follow_mouse")
+    plot.add_tools(hover)

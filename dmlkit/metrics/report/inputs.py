@@ -83,12 +83,13 @@ class ReportInputs:
         Columns ``feature``, ``gain`` (shares of 1) and ``shap`` (mean absolute SHAP value in
         log-odds).
     stages : sequence of StageTime
-    bad_rows : sequence of BadRows
+    bad_rows : sequence of BadRows or None
+        None where rows were not checked; empty where all were good.
     warnings : sequence of str
     learning_curve : mapping of str to mapping of str to sequence of float
         By data set and metric, a value for each round: XGBoost's ``evals_result``.
     reference : mapping of str to float
-        Published values of metrics, shown beside those of the evaluation.
+        Published values of metrics, shown beside ours; those that we don't have too.
     costs : Costs or None
         Those that the gain of the evaluation was computed with.
     positives : str
@@ -102,7 +103,7 @@ class ReportInputs:
     periods: Sequence[Period] = ()
     importance: pd.DataFrame | None = None
     stages: Sequence[StageTime] = ()
-    bad_rows: Sequence[BadRows] = ()
+    bad_rows: Sequence[BadRows] | None = None
     warnings: Sequence[str] = ()
     learning_curve: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)

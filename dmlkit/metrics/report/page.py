@@ -1,6 +1,7 @@
 """The page: charts and tables put into the template, and written whole or not at all."""
 
 import contextlib
+import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -50,14 +51,15 @@ def write_report(path: str | os.PathLike[str], inputs: ReportInputs) -> None:
 
     Examples
     --------
+    >>> import tempfile
     >>> import pandas as pd
     >>> from dmlkit.metrics import evaluate_binary
     >>> frame = pd.DataFrame({"label": [0, 1, 0, 1], "score": [0.1, 0.9, 0.4, 0.3]})
     >>> evaluation = evaluate_binary(frame, label="label", score="score")
-    >>> folder = getfixture("tmp_path")
-    >>> write_report(folder / "report.html", ReportInputs("My model", "Four rows", evaluation))
-    >>> [file.name for file in folder.iterdir()]
-    ['report.html']
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(f"{folder}/report.html", ReportInputs("Mine", "Four rows", evaluation))
+    ...     Path(folder, "report.html").read_text(encoding="utf-8")[:15]
+    '<!DOCTYPE html>'
     """
     path, page = Path(path), render_report(inputs)
     staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -111,10 +113,13 @@ def _charts(inputs: ReportInputs) -> Iterator[Chart]:
 def _words(inputs: ReportInputs) -> dict[str, Any]:
     evaluation, positives = inputs.evaluation, inputs.positives
     reference = dict(inputs.reference)
+    missing = {name: math.nan for name in reference if name not in evaluation.metrics}
     return {
         "headlines": headline_rows(evaluation, reference, positives),
-        "metrics": metric_rows(evaluation.metrics, evaluation.intervals, reference, positives),
-        "published": any(name in evaluation.metrics for name in reference),
+        "metrics": metric_rows(
+            evaluation.metrics | missing, evaluation.intervals, reference, positives
+        ),
+        "published": bool(reference),
         "periods": period_rows(inputs.periods),
         "budgets": budgets(evaluation.gain) if evaluation.gain is not None else [],
         "costs": costs_in_words(inputs.costs, positives),

@@ -9,6 +9,7 @@ from dmlkit.metrics.report.drawing import (
     BLUE,
     GREY,
     ORANGE,
+    UNIT,
     Chart,
     Key,
     draw_yardstick,
@@ -58,8 +59,10 @@ def calibration_chart(evaluation: BinaryEvaluation, positives: str) -> Chart:
     """Draw the share of positives over the mean score, bin by bin, with intervals."""
     bins = evaluation.calibration
     limit = _limit(bins)
-    plot = plain_figure("Mean score of a bin", f"Share of {positives}", x_range=(0, limit))
-    plot.y_range = Range1d(0, limit)
+    shown = tuple(limit * end for end in UNIT)
+    plot = plain_figure(
+        "Mean score of a bin", f"Share of {positives}", x_range=shown, y_range=shown
+    )
     write_in_percent(plot.yaxis)
     draw_yardstick(plot, [0, limit], [0, limit])
     source = ColumnDataSource(_calibration_columns(bins))
@@ -107,7 +110,7 @@ def _histogram_columns(histogram: ScoreHistogram, low: float, high: float) -> di
 def _limit(bins: CalibrationBins) -> float:
     """Return how far both axes go: to 1, or less far where all scores and rates are low."""
     largest = max([0.0, *bins.mean_score, *bins.observed_rate])
-    return 1.02 if largest > 0.5 else max(1.3 * largest, 1e-6)
+    return 1.0 if largest > 0.5 else max(1.3 * largest, 1e-6)
 
 
 def _calibration_columns(bins: CalibrationBins) -> dict[str, Any]:

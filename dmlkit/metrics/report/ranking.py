@@ -9,6 +9,7 @@ from dmlkit.metrics.report.drawing import (
     BLUE,
     GREY,
     ORANGE,
+    UNIT,
     Chart,
     Key,
     draw_line,
@@ -74,8 +75,7 @@ def precision_recall_chart(evaluation: BinaryEvaluation, positives: str) -> Char
 
 
 def _unit_square(x_label: str, y_label: str) -> Any:
-    # A little beyond 1, so that a line along the edge keeps its width.
-    plot = plain_figure(x_label, y_label, x_range=(0, 1.005), y_range=(0, 1.015))
+    plot = plain_figure(x_label, y_label, x_range=UNIT, y_range=UNIT)
     write_in_percent(plot.xaxis, plot.yaxis)
     return plot
 

@@ -12,7 +12,7 @@ from dmlkit.metrics.report.inputs import Period, StageTime
 from dmlkit.metrics.report.wording import (
     Wording,
     count,
-    day,
+    days,
     decimals,
     duration,
     percent,
@@ -35,7 +35,7 @@ __all__ = [
 #: Metrics that decide, the first ones first; an asterisk stands for a number.
 DECISIVE = ("card_precision_at_", "average_precision", "roc_auc", "recall", "precision_at_")
 HEADLINES = 4
-FEATURES = 15
+FEATURES = 12
 
 
 class MetricRow(NamedTuple):
@@ -124,8 +124,8 @@ def _metric_row(
     interval: tuple[float, float] | None,
     published: float | None,
 ) -> MetricRow:
-    write = percent if wording.percent else decimals
-    drawable = _within_one(value, *(interval or ()))
+    write = percent if wording.scale == "share" else decimals
+    drawable = wording.scale != "open" and _within_one(value, *(interval or ()))
     low, high = interval or (None, None)
     return MetricRow(
         name=wording.name,
@@ -137,7 +137,7 @@ def _metric_row(
         low=_position(low) if drawable else None,
         high=_position(high) if drawable else None,
         place=_position(value) if drawable else None,
-        published=_position(published) if _within_one(published) else None,
+        published=_position(published) if drawable and _within_one(published) else None,
     )
 
 
@@ -187,7 +187,7 @@ def _period_row(period: Period, first: datetime, whole: float, colour: str) -> P
     waits = period.rows == 0
     return PeriodRow(
         name=period.name,
-        dates=f"{day(period.start)} to {day(period.end, last=True)}",
+        dates=days(period.start, period.end),
         days=f"{length.total_seconds() / 86400:.3g}",
         rows="" if waits else count(period.rows),
         positives="" if waits else count(period.positives),

@@ -3,9 +3,9 @@
 import math
 import re
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-__all__ = ["Wording", "count", "day", "decimals", "duration", "money", "percent", "wording_of"]
+__all__ = ["Wording", "count", "days", "decimals", "duration", "money", "percent", "wording_of"]
 
 MISSING = "–"  # noqa: RUF001
 
@@ -18,37 +18,42 @@ class Wording(NamedTuple):
     name : str
     meaning : str
         What the number says, in a sentence.
-    percent : bool
-        Whether it is written in percent.
+    scale : str
+        ``"share"`` or ``"unit"`` when it goes from 0, the worst, to 1, the best: a share is written
+        in percent; else ``"open"``.
     """
 
     name: str
     meaning: str
-    percent: bool = False
+    scale: Literal["open", "unit", "share"] = "open"
 
 
 #: By pattern of the metric's name; `{n}` stands for the number in it, `{positives}` for the noun.
 WORDINGS = {
     r"roc_auc": Wording(
-        "ROC AUC", "How often a random one of the {positives} scores above a random other row."
+        "ROC AUC",
+        "How often a random one of the {positives} scores above a random other row.",
+        scale="unit",
     ),
     r"average_precision": Wording(
-        "Average precision", "Precision averaged over all recalls: the area under its curve."
+        "Average precision",
+        "Precision averaged over all recalls: the area under its curve.",
+        scale="unit",
     ),
     r"card_precision_at_(\d+)": Wording(
         "Card precision at {n}",
         "Of the {n} cards with the highest scores each day, the share with {positives}.",
-        percent=True,
+        scale="share",
     ),
     r"precision_at_(\d+)": Wording(
         "Precision at {n}",
         "Of the {n} rows with the highest scores, the share of {positives}.",
-        percent=True,
+        scale="share",
     ),
     r"precision": Wording(
-        "Precision", "Of the rows flagged, the share of {positives}.", percent=True
+        "Precision", "Of the rows flagged, the share of {positives}.", scale="share"
     ),
-    r"recall": Wording("Recall", "Of all {positives}, the share that is flagged.", percent=True),
+    r"recall": Wording("Recall", "Of all {positives}, the share that is flagged.", scale="share"),
     r"lift_at_(\d+)_percent": Wording(
         "Lift at {n}%",
         "Times more {positives} among the top {n}% of scores than among rows drawn by chance.",
@@ -76,8 +81,9 @@ def wording_of(metric: str, positives: str = "positives") -> Wording:
         found = re.fullmatch(pattern, metric)
         if found:
             words = {"n": found[1] if found.lastindex else "", "positives": positives}
-            name, meaning, percent = wording
-            return Wording(name.format(**words), meaning.format(**words), percent)
+            return wording._replace(
+                name=wording.name.format(**words), meaning=wording.meaning.format(**words)
+            )
     name = metric.replace("_", " ").strip()
     return Wording(name[:1].upper() + name[1:], "")
 
@@ -156,13 +162,25 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def day(moment: datetime, *, last: bool = False) -> str:
-    """Write a day; with `last`, the last day before an instant that is excluded.
+def days(start: datetime, end: datetime) -> str:
+    """Write a period by its first and last day; the end itself is not part of it.
 
     Examples
     --------
-    >>> day(datetime(2018, 8, 1)), day(datetime(2018, 8, 1), last=True)
-    ('1 Aug 2018', '31 Jul 2018')
+    >>> days(datetime(2018, 7, 11), datetime(2018, 7, 25))
+    '11 to 24 Jul 2018'
+    >>> days(datetime(2018, 7, 25), datetime(2018, 8, 1))
+    '25 to 31 Jul 2018'
+    >>> days(datetime(2018, 12, 28), datetime(2019, 1, 4))
+    '28 Dec 2018 to 3 Jan 2019'
     """
-    shown = moment - timedelta(microseconds=1) if last else moment
-    return f"{shown.day} {shown:%b %Y}"
+    last = max(end - timedelta(microseconds=1), start)
+    if start.date() == last.date():
+        return f"{last.day} {last:%b %Y}"
+    if (start.year, start.month) == (last.year, last.month):
+        first = f"{start.day}"
+    elif start.year == last.year:
+        first = f"{start.day} {start:%b}"
+    else:
+        first = f"{start.day} {start:%b %Y}"
+    return f"{first} to {last.day} {last:%b %Y}"
