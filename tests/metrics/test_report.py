@@ -254,8 +254,8 @@ def test_each_metric_of_training_has_a_chart_with_a_line_for_each_set():
     both = {"logloss": [0.6, 0.3, 0.4], "auc": [0.6, 0.8, 0.7]}
     charts = learning_charts({"train": both, "validation": both})
     assert [[key.text for key in chart.keys] for chart in charts] == [
-        ["logloss, train rows", "logloss, validation rows", "Best: 0.3000 in round 2"],
-        ["auc, train rows", "auc, validation rows", "Best: 0.8000 in round 2"],
+        ["logloss, train", "logloss, validation", "Best: 0.3000 in round 2"],
+        ["auc, train", "auc, validation", "Best: 0.8000 in round 2"],
     ]
 
 

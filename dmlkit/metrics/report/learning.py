@@ -52,7 +52,7 @@ def _chart(place: int, metric: str, lines: Mapping[str, NDArray[np.float64]]) ->
             "value": [decimals(value, 4) for value in values],
         }
         draw_line(plot, columns, colour=colour, told=[("Round", "x"), ("Value", "value")])
-        keys.append(Key(f"{metric}, {name} rows", colour))
+        keys.append(Key(f"{metric}, {name}", colour))
     watched = list(lines.values())[-1]
     best = _best(metric, watched)
     draw_mark(plot, best + 1, float(watched[best]))
@@ -60,10 +60,8 @@ def _chart(place: int, metric: str, lines: Mapping[str, NDArray[np.float64]]) ->
     return Chart(
         name=f"learning-{place}",
         title="Learning curve",
-        reading="Rounds after the dot no longer helped on rows that the trees had not been grown "
-        "on."
-        if len(lines) == 1
-        else "Where the lines part, more rounds only learn by heart.",
+        reading="Each round adds a tree: where the line is level, more of them no longer help."
+        + (" Where lines part, they only learn by heart." if len(lines) > 1 else ""),
         spoken=f"{metric} over {len(watched):,} rounds; best: {said}.",
         keys=[*keys, Key(f"Best: {said}", ORANGE, "dot")],
         figure=plot,
