@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Where no uv is, pip brings it; where that fails too, pip does the work.
 INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	[ -x "$$uv" ] || $(BIN)/python -m pip install --quiet uv || true; \
-	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --python $(BIN)/python -c constraints.txt -e "$$what"; \
+	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
 .PHONY: help install demo test check format bench lock clean

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import xgboost
-
 from dmlkit.boosting.classifier import XGBClassifier
+from dmlkit.boosting.prediction import raw_model
 from dmlkit.errors import BundleError, MissingFileError, OutputError
 
 __all__ = ["Bundle", "load_bundle", "save_bundle"]
@@ -101,9 +100,8 @@ def load_bundle(path: str | Path) -> Bundle:
     _check_version(path, _read_json(path / "bundle.json"))
     documents = {name: _read_json(path / name) for name in DOCUMENTS}
     head = documents["bundle.json"]
-    booster = xgboost.Booster(model_file=str(path / MODEL))
-    model = XGBClassifier.from_booster(
-        booster,
+    model = XGBClassifier.from_raw(
+        (path / MODEL).read_bytes(),
         parameters=head["model"]["parameters"],
         classes=head["model"]["classes"],
         history=head["model"]["history"],
@@ -121,7 +119,7 @@ def load_bundle(path: str | Path) -> Bundle:
 
 
 def _write(folder: Path, bundle: Bundle) -> None:
-    bundle.model.get_booster().save_model(str(folder / MODEL))
+    (folder / MODEL).write_bytes(raw_model(bundle.model.get_booster()))
     head = {
         "version": VERSION,
         "threshold": bundle.threshold,
@@ -162,7 +160,9 @@ def _check_sums(path: Path) -> None:
         raise BundleError(f"{str(path)!r} is no model bundle: it has no {SUMS}.")
     sums = _read_sums(path)
     for name in dict.fromkeys(("bundle.json", *sums)):
-        if name not in sums or not (path / name).is_file():
+        if name not in sums:
+            raise BundleError(f"{SUMS} of the bundle {str(path)!r} lacks {name}. {COPY}")
+        if not (path / name).is_file():
             raise BundleError(f"The bundle {str(path)!r} is not whole: {name} is missing. {COPY}")
         if _sha256(path / name) != sums[name]:
             raise BundleError(

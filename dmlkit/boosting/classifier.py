@@ -10,8 +10,9 @@ import xgboost
 
 from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.parameters import check_names, eval_metrics, native_parameters
-from dmlkit.boosting.prediction import predict_lazily, raw_model
-from dmlkit.boosting.training import History, Plan, train
+from dmlkit.boosting.prediction import booster_of, predict_lazily
+from dmlkit.boosting.shard_training import History, Plan
+from dmlkit.boosting.training import train
 from dmlkit.boosting.training_data import Summary, TrainingData, gather
 from dmlkit.cluster import connect
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
@@ -56,8 +57,9 @@ class XGBClassifier:
 
     Notes
     -----
-    Up to 300,000 rows are trained on by one worker in table order, so that the model does not
-    depend on the cluster. Larger tables are trained on by all workers that hold them.
+    Up to 300,000 rows are trained on by one worker, so that the model does not depend on the
+    cluster. Larger tables go to all workers in equal ranges of rows: for one number of workers the
+    same rows in the same order give the same model, however they are partitioned.
 
     References
     ----------
@@ -94,8 +96,9 @@ class XGBClassifier:
             "device": device,
             **parameters,
         }
-        self._booster: xgboost.Booster | None = None
+        self._raw: bytes | None = None
         self._history: History = {}
+        self._best: int | None = None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters that were given or have a default of ours."""
@@ -159,10 +162,8 @@ class XGBClassifier:
             else _evaluation(of_X, of_y, weight, data, classes, number)
             for number, ((of_X, of_y), weight) in enumerate(zip(sets, weights, strict=True))
         }
-        plan = self._plan(device.name, len(classes))
-        trained = train(plan, data, watched, client)
-        self._booster, self._history = trained.booster, trained.history
-        self._raw = raw_model(trained.booster)
+        trained = train(self._plan(device.name, classes, data.features), data, watched, client)
+        self._raw, self._history = trained.raw, trained.history
         self._best = trained.best_iteration
         self.device_, self.device_reason_ = device.name, device.reason
         self.classes_ = np.arange(len(classes))
@@ -176,12 +177,12 @@ class XGBClassifier:
         ------
         NotFittedError, MissingColumnError
         """
-        model = self._fitted()._raw
+        raw = self._model()
         names = [str(name) for name in self.feature_names_in_]
         for name in names:
             if name not in X.columns:
                 raise MissingColumnError.of("frame", name, X.columns)
-        return predict_lazily(model, X[names], [int(label) for label in self.classes_])
+        return predict_lazily(raw, X[names], [int(label) for label in self.classes_])
 
     def predict(self, X: Any) -> Any:
         """Return the most probable class, lazily: a Series like `X`."""
@@ -193,13 +194,12 @@ class XGBClassifier:
 
     def get_booster(self) -> xgboost.Booster:
         """Return the trained booster, cut after the best round."""
-        booster = self._fitted()._booster
-        assert booster is not None
-        return booster
+        return booster_of(self._model())
 
     def evals_result(self) -> History:
         """Return the metrics of each evaluation table by round."""
-        return self._fitted()._history
+        self._model()
+        return self._history
 
     @property
     def best_iteration(self) -> int:
@@ -210,36 +210,35 @@ class XGBClassifier:
     @property
     def n_features_in_(self) -> int:
         """Number of features."""
-        return len(self._fitted().feature_names_in_)
+        return len(self.get_booster().feature_names or ())
 
     @classmethod
-    def from_booster(
+    def from_raw(
         cls,
-        booster: xgboost.Booster,
+        raw: bytes,
         *,
         parameters: dict[str, Any],
         classes: int,
         history: History | None = None,
         device: tuple[str, str] = ("cpu", "loaded"),
     ) -> "XGBClassifier":
-        """Make a fitted classifier from a booster, such as one that was loaded from a file."""
+        """Make a fitted classifier from a booster as UBJ, such as one that was kept in a file."""
         model = cls(**parameters)
-        model._booster, model._history, model._best = booster, history or {}, None
-        model._raw = raw_model(booster)
+        model._raw, model._history = raw, history or {}
         model.device_, model.device_reason_ = device
         model.classes_ = np.arange(classes)
-        model.feature_names_in_ = np.array(booster.feature_names, dtype=object)
+        model.feature_names_in_ = np.array(booster_of(raw).feature_names, dtype=object)
         return model
 
-    def _fitted(self) -> "XGBClassifier":
-        if self._booster is None:
+    def _model(self) -> bytes:
+        if self._raw is None:
             raise NotFittedError("This XGBClassifier is not fitted yet: call fit first.")
-        return self
+        return self._raw
 
-    def _plan(self, device: str, classes: int) -> Plan:
+    def _plan(self, device: str, classes: Sequence[float], features: Sequence[str]) -> Plan:
         parameters = {**native_parameters(self._parameters), "device": device}
-        if classes > 2:
-            parameters |= {"objective": "multi:softprob", "num_class": classes}
+        if len(classes) > 2:
+            parameters |= {"objective": "multi:softprob", "num_class": len(classes)}
         default = DEFAULT_METRICS.get(parameters["objective"])
         metrics = eval_metrics(self._parameters["eval_metric"]) or ([default] if default else [])
         return Plan(
@@ -247,6 +246,7 @@ class XGBClassifier:
             rounds=int(self._parameters["n_estimators"]),
             metrics=tuple(metrics),
             early_stopping_rounds=self._parameters["early_stopping_rounds"],
+            features=tuple(features),
         )
 
 

@@ -1,51 +1,33 @@
-"""One training of XGBoost over the cluster: the seam behind which it is made to survive faults."""
+"""One training over the cluster, seen from the client: the seam where faults will be survived."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import distributed
 import xgboost
 from distributed import Client
-from xgboost import collective
-from xgboost import dask as xgboost_dask
-from xgboost.callback import EarlyStopping, TrainingCallback
 
-from dmlkit.boosting.exact_metrics import EXACT, ExactMetrics
+from dmlkit.boosting.shard_training import History, Plan, train_shard
+from dmlkit.boosting.shards import shard_count, shards_of
+from dmlkit.boosting.tracker import running_tracker
 from dmlkit.boosting.training_data import TrainingData
 from dmlkit.errors import TrainingError
 
-__all__ = ["History", "Plan", "Trained", "train"]
+__all__ = ["Trained", "train"]
 
-History = dict[str, dict[str, list[float]]]
+#: Seconds between two looks at whether all workers of a training are still there.
+LOOK = 0.5
 
-#: Workers tell of their rounds under this topic; `dmlkit.observe` listens to it.
-TOPIC = "dmlkit"
+#: Two trainings at once would wait for each other's workers.
+LOCK = "dmlkit-training"
 
-#: At most one message in so many seconds.
-MESSAGE_INTERVAL = 0.25
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be trained.
-
-    Attributes
-    ----------
-    parameters : mapping
-        As `xgboost.train` takes them, without evaluation metrics.
-    rounds : int
-        Boosting rounds, at most.
-    metrics : tuple of str
-        Evaluated on each evaluation table in each round.
-    early_stopping_rounds : int or None
-        Stop when the last metric on the last table has not improved for so many rounds.
-    """
-
-    parameters: Mapping[str, Any]
-    rounds: int
-    metrics: tuple[str, ...]
-    early_stopping_rounds: int | None
+LOST = (
+    "The worker {worker} was lost while training, and with it the rounds done so far. Start again; "
+    "`--resume` takes over the stages before the training. If it was killed for memory, use larger "
+    "workers or more of them."
+)
 
 
 @dataclass(frozen=True)
@@ -54,14 +36,14 @@ class Trained:
 
     Attributes
     ----------
-    booster : xgboost.Booster
-        Cut after the best round where early stopping was asked for.
+    raw : bytes
+        The booster as UBJ, cut after the best round where early stopping was asked for.
     history : dict
         Metrics by table, metric and round.
     best_iteration : int or None
     """
 
-    booster: xgboost.Booster
+    raw: bytes
     history: History
     best_iteration: int | None
 
@@ -69,111 +51,111 @@ class Trained:
 def train(
     plan: Plan, data: TrainingData, evaluations: Mapping[str, TrainingData], client: Client
 ) -> Trained:
-    """Train on the workers that hold the data.
+    """Train, with one shard of the rows on each worker; small tables on one worker.
+
+    The rows of a shard depend on their order alone, not on partitions or on where they lie.
 
     Raises
     ------
     TrainingError
         XGBoost refuses the parameters, or a worker was lost.
     """
-    exact = [name for name in plan.metrics if name in EXACT]
-    matrix = _matrix(plan, data, client, ref=None)
-    watched = [
-        (matrix if of is data else _matrix(plan, of, client, ref=matrix), name)
-        for name, of in evaluations.items()
-    ]
-    try:
-        found = xgboost_dask.train(
-            client,
-            _with_metrics(plan.parameters, [name for name in plan.metrics if name not in exact]),
-            matrix,
-            num_boost_round=plan.rounds,
-            evals=watched,
-            custom_metric=ExactMetrics(exact) if exact and watched else None,
-            callbacks=_callbacks(plan, list(evaluations)),
-            verbose_eval=False,
-        )
-    except (xgboost.core.XGBoostError, RuntimeError, ValueError, OSError) as error:
-        raise TrainingError(_explain(error)) from error
-    return _trained(found["booster"], found["history"], plan)
+    addresses = _addresses(client)
+    rows = [table.summary.rows for table in (data, *evaluations.values())]
+    shards = shard_count(rows, len(addresses))
+    workers = addresses[:shards]
+    with _alone(shards), _arguments(client, shards) as arguments:
+        futures = _submit(plan, data, evaluations, workers, arguments, client)
+        try:
+            _wait(futures, workers, client)
+            found = [future.result() for future in futures]
+        except (xgboost.core.XGBoostError, ValueError, OSError) as error:
+            raise TrainingError(_explain(error)) from error
+        finally:
+            client.cancel(futures)
+    return Trained(*found[0])
 
 
-def _matrix(plan: Plan, data: TrainingData, client: Client, ref: Any) -> Any:
-    arguments = {**data.matrix_arguments, "enable_categorical": True}
-    if plan.parameters.get("tree_method", "hist") in ("hist", "auto"):
-        bins = int(plan.parameters.get("max_bin", 256))
-        return xgboost_dask.DaskQuantileDMatrix(client, max_bin=bins, ref=ref, **arguments)
-    return xgboost_dask.DaskDMatrix(client, **arguments)
+def _addresses(client: Client) -> list[str]:
+    """Return the workers in an order that does not depend on their ports where they have names."""
+    info = client.scheduler_info(n_workers=-1)["workers"]
+    if not info:
+        raise TrainingError("The cluster has no workers to train on. Start some, then try again.")
+    return sorted(info, key=lambda address: (str(info[address]["name"]), address))
 
 
-def _with_metrics(parameters: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, Any]:
-    if metrics:
-        return {**parameters, "eval_metric": list(metrics)}
-    return {**parameters, "disable_default_eval_metric": True}
+@contextlib.contextmanager
+def _alone(shards: int) -> Iterator[None]:
+    if shards == 1:
+        yield
+        return
+    with distributed.Lock(LOCK):
+        yield
 
 
-def _callbacks(plan: Plan, tables: Sequence[str]) -> list[TrainingCallback]:
-    callbacks: list[TrainingCallback] = [TellRounds(plan.rounds)]
-    if plan.early_stopping_rounds is not None:
-        callbacks.append(
-            EarlyStopping(
-                rounds=plan.early_stopping_rounds,
-                metric_name=plan.metrics[-1],
-                data_name=tables[-1],
-            )
-        )
-    return callbacks
+def _arguments(client: Client, shards: int) -> Any:
+    return running_tracker(client, shards) if shards > 1 else contextlib.nullcontext({})
 
 
-class TellRounds(TrainingCallback):
-    """Tells the cluster of each round, now and then, as an event of the first worker."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._told = 0.0
-        super().__init__()
-
-    def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
-        """Send the round and its metrics; never stop the training."""
-        now = distributed.metrics.time()
-        last = epoch + 1 == self._total
-        if collective.get_rank() == 0 and (last or now - self._told > MESSAGE_INTERVAL):
-            self._told = now
-            metrics = {
-                f"{table}-{metric}": float(values[-1])
-                for table, by_metric in evals_log.items()
-                for metric, values in by_metric.items()
-            }
-            message = {
-                "kind": "training-round",
-                "round": epoch + 1,
-                "total": self._total,
-                "metrics": metrics,
-            }
-            distributed.get_worker().log_event(TOPIC, message)
-        return False
-
-
-def _trained(booster: xgboost.Booster, history: Any, plan: Plan) -> Trained:
-    plain = {
-        table: {metric: [float(value) for value in values] for metric, values in of.items()}
-        for table, of in history.items()
+def _submit(
+    plan: Plan,
+    data: TrainingData,
+    evaluations: Mapping[str, TrainingData],
+    workers: Sequence[str],
+    arguments: Mapping[str, Any],
+    client: Client,
+) -> list[Any]:
+    training = _pieces(data, len(workers))
+    watched = {
+        name: [None] * len(workers) if table is data else _pieces(table, len(workers))
+        for name, table in evaluations.items()
     }
-    if plan.early_stopping_rounds is None:
-        return Trained(booster, plain, None)
-    best = int(booster.best_iteration)
-    return Trained(booster[: best + 1], plain, best)
+    return [
+        client.submit(
+            train_shard,
+            plan,
+            training[rank],
+            {name: pieces[rank] for name, pieces in watched.items()},
+            arguments,
+            rank,
+            workers=[worker],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+            key=f"train-shard-{rank}-{distributed.utils.time()}",
+        )
+        for rank, worker in enumerate(workers)
+    ]
+
+
+def _pieces(table: TrainingData, shards: int) -> list[Any]:
+    """Return for each shard its pieces, with the futures of their partitions."""
+    return [
+        [(table.parts[piece.part], piece.start, piece.stop) for piece in pieces]
+        for pieces in shards_of(table.lengths, shards)
+    ]
+
+
+def _wait(futures: Sequence[Any], workers: Sequence[str], client: Client) -> None:
+    """Wait for all shards, the first error, or the loss of a worker."""
+    while any(future.status == "pending" for future in futures):
+        if any(future.status in ("error", "cancelled", "lost") for future in futures):
+            break
+        with contextlib.suppress(TimeoutError):
+            distributed.wait(futures, timeout=LOOK, return_when="FIRST_COMPLETED")
+        _check_workers(workers, client)
+    _check_workers(workers, client)
+
+
+def _check_workers(workers: Sequence[str], client: Client) -> None:
+    there = client.scheduler_info(n_workers=-1)["workers"]
+    for worker in workers:
+        if worker not in there:
+            raise TrainingError(LOST.format(worker=worker))
 
 
 def _explain(error: Exception) -> str:
-    text = str(error)
-    if "Resilience is not yet supported" in text or "Missing required workers" in text:
-        return (
-            "A worker was lost while training, and with it the rounds done so far. Start again: "
-            "with --resume the stages before the training are taken over. If it was killed for "
-            "memory, use larger workers or more of them."
-        )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = next((line for line in lines if "Check failed" in line), lines[0] if lines else "")
     reason = reason.partition("Check failed: ")[2] or reason
     return f"XGBoost cannot train: {reason or type(error).__name__}"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import dask
 import dask.dataframe as dd
+import distributed
 import numpy as np
 import pandas as pd
 from distributed import Client
@@ -16,10 +16,6 @@ from dmlkit.errors import InputError
 __all__ = ["LABEL", "WEIGHT", "Summary", "TrainingData", "gather"]
 
 LABEL, WEIGHT = "__label", "__weight"
-
-#: Up to so many rows are trained on by one worker, in table order: moving sums between workers
-#: would cost more than it saves, and the model is the same on any cluster.
-ROWS_FOR_ONE_WORKER = 300_000
 
 
 @dataclass(frozen=True)
@@ -53,29 +49,27 @@ class Summary:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A table on the workers: ``features``, the label and perhaps the weight of each row.
+    """A table in the workers' memory.
 
     Attributes
     ----------
-    frame : dask.dataframe.DataFrame
-        Persisted; float32, categorical or boolean features, then `LABEL` and perhaps `WEIGHT`.
+    parts : list of Future
+        pandas DataFrames with float32, categorical or boolean features, `LABEL`, perhaps `WEIGHT`.
+    lengths : list of int
+        The rows of each.
     features : list of str
     summary : Summary
+        Of all rows.
     """
 
-    frame: Any
+    parts: list[Any]
+    lengths: list[int]
     features: list[str]
     summary: Summary
 
-    @property
-    def matrix_arguments(self) -> dict[str, Any]:
-        """The arguments ``data``, ``label`` and ``weight`` of a Dask matrix of XGBoost."""
-        weighted = {"weight": self.frame[WEIGHT]} if WEIGHT in self.frame.columns else {}
-        return {"data": self.frame[self.features], "label": self.frame[LABEL], **weighted}
-
 
 def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> TrainingData:
-    """Bring a table into the workers' memory, check each row, and put small tables together.
+    """Bring a table into the workers' memory, and check each row.
 
     Parameters
     ----------
@@ -93,28 +87,20 @@ def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> Trainin
         Partitions do not match, a column is text, or rows have labels, weights or features that
         cannot be trained on.
     """
-    frame = _together(X, y, weight, name)
-    features = [str(column) for column in X.columns]
-    frame = client.persist(frame)
+    features = [str(column) for column in X.columns] if hasattr(X, "columns") else []
+    frame = client.persist(_together(X, y, weight, name))
+    parts = distributed.futures_of(frame)
     look = partial(_summary, features=features)
-    parts = [dask.delayed(look)(part) for part in frame.to_delayed()]
-    summary = sum(dask.compute(*parts), Summary(0, {}, {}))
+    summaries: list[Summary] = client.gather(client.map(look, parts, pure=False))
+    summary = sum(summaries, Summary(0, {}, {}))
     _raise_problems(summary, name)
-    if summary.rows <= ROWS_FOR_ONE_WORKER and frame.npartitions > 1:
-        frame = client.persist(frame.repartition(npartitions=1))
-    return TrainingData(frame, features, summary)
+    return TrainingData(parts, [part.rows for part in summaries], features, summary)
 
 
 def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
-    columns = {"features": X, "label": y} | ({} if weight is None else {"weight": weight})
+    columns = {"features": X, "labels": y} | ({} if weight is None else {"weights": weight})
     for what, given in columns.items():
-        wanted: tuple[type, ...] = (dd.DataFrame, pd.DataFrame)
-        wanted = wanted if what == "features" else (dd.Series, pd.Series)
-        if not isinstance(given, wanted):
-            raise InputError(
-                f"The {what} of the {name} table are {type(given).__name__}, but a Dask or pandas "
-                f"{wanted[0].__name__} is needed. dask.dataframe.from_dask_array makes one."
-            )
+        _check_kind(what, given, name)
     _check_types(X, name)
     lazy = {what: _lazy(given) for what, given in columns.items()}
     partitions = {what: given.npartitions for what, given in lazy.items()}
@@ -125,6 +111,15 @@ def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
         )
     meta = _side_by_side(*(given._meta for given in lazy.values()))
     return dd.map_partitions(_side_by_side, *lazy.values(), align_dataframes=False, meta=meta)
+
+
+def _check_kind(what: str, given: Any, name: str) -> None:
+    kind = "DataFrame" if what == "features" else "Series"
+    if not isinstance(given, getattr(dd, kind) | getattr(pd, kind)):
+        raise InputError(
+            f"The {what} of the {name} table are {type(given).__name__}, but a Dask or pandas "
+            f"{kind} is needed. dask.dataframe.from_dask_array makes one of an array."
+        )
 
 
 def _lazy(given: Any) -> Any:
@@ -167,7 +162,8 @@ def _side_by_side(X: pd.DataFrame, y: pd.Series, weight: pd.Series | None = None
 def _narrow(values: pd.Series) -> Any:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.array
-    return values.to_numpy(dtype=np.float32, na_value=np.nan)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and told as such
+        return values.to_numpy(dtype=np.float32, na_value=np.nan)
 
 
 def _numbers(values: pd.Series) -> Any:
@@ -186,7 +182,7 @@ def _summary(part: pd.DataFrame, features: Sequence[str]) -> Summary:
         if bad.any():
             found[problem] = (int(bad.sum()), str(example(int(np.argmax(bad)))))
 
-    note("have no label", np.isnan(label), lambda place: label[place])
+    note("have no label", np.isnan(label), label.__getitem__)
     if WEIGHT in part.columns:
         weight = part[WEIGHT].to_numpy()
         wrong = ~(np.isfinite(weight) & (weight >= 0))

@@ -1,0 +1,64 @@
+"""Which rows are trained on by which process: equal ranges of rows, whatever the partitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Piece", "shard_count", "shards_of"]
+
+#: Up to so many rows are trained on by one worker: moving sums between workers would cost more
+#: than it saves, and the model is the same on any cluster.
+ROWS_FOR_ONE_WORKER = 300_000
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows ``[start, stop)`` of a partition, where `part` is its number or its content."""
+
+    part: Any
+    start: int
+    stop: int
+
+
+def shard_count(rows: Sequence[int], workers: int) -> int:
+    """Return into how many shards tables go: one if the first is small, else one a worker.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Of the training table, then of the evaluation tables; each shard gets some of each.
+    workers : int
+
+    Examples
+    --------
+    >>> shard_count([300_000, 1000], 8), shard_count([300_001, 1000], 8), shard_count([10**9, 2], 8)
+    (1, 8, 2)
+    """
+    if rows[0] <= ROWS_FOR_ONE_WORKER:
+        return 1
+    return min(workers, *rows)
+
+
+def shards_of(lengths: Sequence[int], shards: int) -> list[list[Piece]]:
+    """Cut the rows of partitions into ranges of equal length, but for one row.
+
+    Examples
+    --------
+    >>> for pieces in shards_of([3, 0, 2], 2):
+    ...     print(pieces)
+    [Piece(part=0, start=0, stop=2)]
+    [Piece(part=0, start=2, stop=3), Piece(part=2, start=0, stop=2)]
+    """
+    ends = np.cumsum(lengths)
+    limits = [int(ends[-1]) * shard // shards for shard in range(shards + 1)]
+    return [
+        [
+            Piece(part, max(low - int(end) + length, 0), min(high - int(end) + length, length))
+            for part, (length, end) in enumerate(zip(lengths, ends, strict=True))
+            if length and end - length < high and end > low
+        ]
+        for low, high in pairwise(limits)
+    ]

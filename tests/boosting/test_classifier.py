@@ -1,0 +1,230 @@
+"""XGBClassifier: XGBoost's own model, on any partitioning, with errors that say what to do."""
+
+from typing import Any
+
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from distributed import Client
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from dmlkit.boosting import XGBClassifier, shards
+from dmlkit.errors import (
+    ConfigurationError,
+    InputError,
+    MissingColumnError,
+    NotFittedError,
+    TrainingError,
+)
+from tests.boosting.conftest import cut
+
+FEATURES = ["amount", "hour", "country"]
+PARAMETERS: dict[str, Any] = {"n_estimators": 12, "max_depth": 3, "base_score": 0.5}
+
+
+def fitted(frame: Any, **parameters: Any) -> XGBClassifier:
+    model = XGBClassifier(**{**PARAMETERS, **parameters})
+    return model.fit(frame[FEATURES], frame["fraud"])
+
+
+def scores(model: XGBClassifier, frame: Any) -> np.ndarray:
+    found = model.predict_proba(frame[FEATURES])
+    return np.asarray((found.compute() if isinstance(found, dd.DataFrame) else found).iloc[:, 1])
+
+
+@pytest.fixture
+def all_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train on all workers even where one would do."""
+    monkeypatch.setattr(shards, "ROWS_FOR_ONE_WORKER", 0)
+
+
+def test_the_model_is_the_one_that_xgboost_trains(client: Client, payments: pd.DataFrame) -> None:
+    own = fitted(cut(payments, 3))
+    peer = xgboost.XGBClassifier(**PARAMETERS, enable_categorical=True, n_jobs=1)
+    peer.fit(payments[FEATURES], payments["fraud"])
+    assert np.array_equal(scores(own, payments), peer.predict_proba(payments[FEATURES])[:, 1])
+
+
+def test_weights_are_those_of_xgboost(client: Client, payments: pd.DataFrame) -> None:
+    table = cut(payments, 3)
+    own = XGBClassifier(**PARAMETERS, scale_pos_weight=3)
+    own.fit(table[FEATURES], table["fraud"], sample_weight=table["weight"])
+    peer = xgboost.XGBClassifier(**PARAMETERS, scale_pos_weight=3, enable_categorical=True)
+    peer.fit(payments[FEATURES], payments["fraud"], sample_weight=payments["weight"])
+    assert np.array_equal(scores(own, payments), peer.predict_proba(payments[FEATURES])[:, 1])
+
+
+@pytest.mark.parametrize("partitions", [7, 64])
+def test_partitions_do_not_change_the_model(
+    client: Client, payments: pd.DataFrame, partitions: int
+) -> None:
+    whole, pieces = fitted(cut(payments, 1)), fitted(cut(payments, partitions))
+    assert whole._raw == pieces._raw
+
+
+def test_two_workers_judge_like_one(
+    client: Client, payments: pd.DataFrame, all_workers: None
+) -> None:
+    table = cut(payments, 8)
+    two = fitted(table)
+    peer = xgboost.XGBClassifier(**PARAMETERS, enable_categorical=True)
+    peer.fit(payments[FEATURES], payments["fraud"])
+    of_two = roc_auc_score(payments["fraud"], scores(two, payments))
+    of_one = roc_auc_score(payments["fraud"], peer.predict_proba(payments[FEATURES])[:, 1])
+    assert of_two == pytest.approx(of_one, abs=0.002)
+
+
+def test_the_history_is_exact_though_workers_hold_different_rows(
+    client: Client, payments: pd.DataFrame, all_workers: None
+) -> None:
+    table = cut(payments.sort_values("amount", ignore_index=True), 2)
+    train, watched = (table[FEATURES], table["fraud"]), table
+    model = XGBClassifier(**PARAMETERS, eval_metric=["logloss", "auc", "aucpr"])
+    model.fit(*train, eval_set=[(watched[FEATURES], watched["fraud"])])
+    history = model.evals_result()["validation_0"]
+    last = scores(model, payments)
+    assert [len(values) for values in history.values()] == [12, 12, 12]
+    assert history["auc"][-1] == pytest.approx(roc_auc_score(payments["fraud"], last), abs=1e-6)
+    exact = average_precision_score(payments["fraud"], last)
+    assert history["aucpr"][-1] == pytest.approx(exact, abs=1e-6)
+
+
+def test_early_stopping_keeps_the_best_round_and_no_more(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    train, watched = cut(payments[:600], 2), cut(payments[2000:], 3)
+    model = XGBClassifier(
+        n_estimators=200, learning_rate=0.5, early_stopping_rounds=5, eval_metric=["logloss", "auc"]
+    )
+    model.fit(train[FEATURES], train["fraud"], eval_set=[(watched[FEATURES], watched["fraud"])])
+    auc = model.evals_result()["validation_0"]["auc"]
+    assert len(auc) == model.best_iteration + 1 + 5
+    assert auc[model.best_iteration] == max(auc)
+    assert model.get_booster().num_boosted_rounds() == model.best_iteration + 1
+
+
+def test_a_row_has_the_same_score_in_any_company(client: Client, payments: pd.DataFrame) -> None:
+    model = fitted(cut(payments, 2))
+    alone = np.concatenate([scores(model, payments[place : place + 1]) for place in range(20)])
+    assert np.array_equal(scores(model, payments)[:20], alone)
+    assert np.array_equal(scores(model, payments), scores(model, cut(payments, 9)))
+
+
+def test_predictions_are_lazy_and_keep_the_index(client: Client, payments: pd.DataFrame) -> None:
+    model = fitted(cut(payments, 2))
+    lazy = model.predict_proba(cut(payments, 4)[FEATURES])
+    assert isinstance(lazy, dd.DataFrame)
+    computed = lazy.compute()
+    assert list(computed.columns) == [0, 1]
+    assert (computed.dtypes == lazy.dtypes).all()
+    assert computed.index.equals(payments.index)
+    classes = model.predict(cut(payments, 4)[FEATURES]).compute()
+    assert classes.tolist() == (computed[1] > 0.5).astype(int).tolist()
+
+
+def test_an_empty_table_has_no_scores(client: Client, payments: pd.DataFrame) -> None:
+    model = fitted(cut(payments, 2))
+    assert model.predict_proba(payments[FEATURES][:0]).shape == (0, 2)
+    few = cut(payments, 4)
+    assert len(model.predict_proba(few[few["amount"] > 1e9][FEATURES]).compute()) == 0
+
+
+def test_three_classes(client: Client, payments: pd.DataFrame) -> None:
+    table = cut(payments.assign(kind=payments["country"].cat.codes.astype("int64")), 3)
+    model = XGBClassifier(**PARAMETERS).fit(table[["amount", "hour"]], table["kind"])
+    probabilities = model.predict_proba(payments[["amount", "hour"]])
+    assert list(probabilities.columns) == [0, 1, 2]
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_it_is_a_scikit_learn_estimator(client: Client) -> None:
+    model = XGBClassifier(max_depth=3, eval_metric="auc")
+    copy = clone(model).set_params(max_depth=4)
+    assert copy.get_params()["max_depth"] == 4
+    assert copy.get_params()["eval_metric"] == "auc"
+    assert model.get_params()["max_depth"] == 3
+    assert "max_depth=3" in repr(model)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"maxdepth": 3}, r"Unknown parameter 'maxdepth' \(nearest: 'max_depth'\)"),
+        ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, cuda"),
+        ({"early_stopping_rounds": 5}, "early_stopping_rounds needs an eval_set"),
+    ],
+)
+def test_wrong_parameters_are_explained(
+    client: Client, payments: pd.DataFrame, parameters: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        fitted(cut(payments, 1), **parameters)
+
+
+def test_what_xgboost_refuses_is_said_in_a_line(client: Client, payments: pd.DataFrame) -> None:
+    with pytest.raises(TrainingError, match=r"XGBoost cannot train: .*subsample") as caught:
+        fitted(cut(payments, 1), subsample=7)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fraud": np.nan}, r"4,000 of 4,000 rows of the training table have no label"),
+        ({"fraud": 0}, "All 4,000 rows of the training table have the label 0"),
+        ({"fraud": 0.5}, r"The labels are 0\.5; a classifier needs whole numbers from 0"),
+        ({"amount": np.inf}, "4,000 of 4,000 rows .* have an infinite 'amount'"),
+        ({"amount": 1e300}, "have an infinite 'amount'"),
+        ({"amount": "much"}, "Column 'amount' of the training table is str"),
+    ],
+)
+def test_rows_that_cannot_be_trained_on_are_told(
+    client: Client, payments: pd.DataFrame, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        fitted(cut(payments.assign(**change), 2))
+
+
+def test_an_empty_training_table_is_told(client: Client, payments: pd.DataFrame) -> None:
+    table = cut(payments, 2)
+    with pytest.raises(InputError, match="training table has no rows"):
+        fitted(table[table["amount"] > 1e9])
+
+
+def test_labels_of_another_frame_are_told(client: Client, payments: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="do not belong to the same rows"):
+        XGBClassifier().fit(cut(payments, 2)[FEATURES], cut(payments, 3)["fraud"])
+
+
+def test_unknown_categories_are_told(client: Client, payments: pd.DataFrame) -> None:
+    table = cut(payments.astype({"country": "str"}), 2).astype({"country": "category"})
+    with pytest.raises(InputError, match=r"categories of 'country' .* are not known"):
+        fitted(table)
+
+
+def test_arrays_are_refused_with_the_way_out(client: Client, payments: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match=r"ndarray.*from_dask_array"):
+        XGBClassifier().fit(payments[["hour"]].to_numpy(), payments["fraud"])
+
+
+def test_an_evaluation_table_of_one_class_is_told(client: Client, payments: pd.DataFrame) -> None:
+    honest = cut(payments[payments["fraud"] == 0], 2)
+    table = cut(payments, 2)
+    with pytest.raises(InputError, match=r"evaluation \(0\) table has only the labels 0"):
+        XGBClassifier(eval_metric="auc").fit(
+            table[FEATURES], table["fraud"], eval_set=[(honest[FEATURES], honest["fraud"])]
+        )
+
+
+def test_before_fit_there_is_nothing_to_predict(payments: pd.DataFrame) -> None:
+    with pytest.raises(NotFittedError, match="call fit first"):
+        XGBClassifier().predict_proba(payments)
+
+
+def test_a_missing_column_is_named(client: Client, payments: pd.DataFrame) -> None:
+    model = fitted(cut(payments, 1))
+    with pytest.raises(MissingColumnError, match=r"no column 'hour'"):
+        model.predict_proba(payments[["amount", "country"]])
