@@ -1,5 +1,6 @@
 """Scores for new rows from a model bundle: the same columns, checks, features and model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,9 +35,20 @@ class ScoredTable:
     checked: CheckedTable
 
 
-def score_rows(model: Any, frame: Any, feature_names: list[str]) -> Any:
-    """Return the model's score (the probability of class 1) of each row, lazily."""
-    return model.predict_proba(frame[feature_names]).iloc[:, 1]
+def score_rows(model: Any, frame: Any, feature_names: Sequence[str], keep: Sequence[str]) -> Any:
+    """Return the columns `keep` of a frame with ``score``, the probability of class 1, lazily.
+
+    Each partition is walked through once; nothing is aligned or moved.
+    """
+    meta = frame._meta[list(keep)].assign(score=np.float32(0))
+    return frame.map_partitions(_scored, model, tuple(feature_names), tuple(keep), meta=meta)
+
+
+def _scored(
+    rows: pd.DataFrame, model: Any, feature_names: Sequence[str], keep: Sequence[str]
+) -> pd.DataFrame:
+    score = model.predict_proba(rows[list(feature_names)])[1].to_numpy()
+    return rows[list(keep)].assign(score=score)
 
 
 def score_table(
@@ -82,15 +94,15 @@ def score_table(
     )
     frame = checked.frame.assign(**{NEW: True})
     if history is not None:
-        since = pd.Timestamp(checked.time_minimum) - feature_set.history
+        assert checked.time_minimum is not None  # the schema has a time, and there are good rows
+        since = checked.time_minimum - feature_set.history
         past = _read(history, bundle)
         past = past[past[schema.time] >= since].assign(**{NEW: False})
         frame = dd.concat([_without_rows_of(frame, past, schema.unique), frame])
     featured = feature_set.transform(frame)
     featured = featured[featured[NEW]]
-    scores = featured[bundle.metadata["keys"]].assign(
-        score=score_rows(bundle.model, featured, feature_set.get_feature_names_out())
-    )
+    names = feature_set.get_feature_names_out()
+    scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
     return ScoredTable(scores.assign(flagged=scores["score"] >= bundle.threshold), checked)
 
 
@@ -119,7 +131,7 @@ def _without(schema: Schema, label: str) -> Schema:
     )
 
 
-def _without_rows_of(new: Any, past: Any, unique: tuple[str, ...]) -> Any:
+def _without_rows_of(new: Any, past: Any, unique: Sequence[str]) -> Any:
     """Return `past` without the rows that are in `new` too."""
     if not unique:
         return past

@@ -95,15 +95,14 @@ def train(run: Run, split: TrainValidationTest) -> Bundle:
     names = notes["names"]
     watched = split.validation is not None
     model = XGBClassifier(**run.configuration.model.parameters(early_stopping=watched))
+    X, y = split.train[names], split.train["fraud"]
     judged = split.validation if watched else split.train
-    model.fit(
-        split.train[names],
-        split.train["fraud"],
-        eval_set=[(judged[names], judged["fraud"])],
-    )
-    scored = judged.assign(score=score_rows(model, judged, names))
+    model.fit(X, y, eval_set=[(judged[names], judged["fraud"]) if watched else (X, y)])
     threshold = best_threshold(
-        scored, label="fraud", score="score", costs=run.configuration.costs.costs()
+        score_rows(model, judged, names, keep=["fraud", "amount"]),
+        label="fraud",
+        score="score",
+        costs=run.configuration.costs.costs(),
     )
     run.note(learning_curve=model.evals_result(), device=model.device_, why=model.device_reason_)
     return Bundle(
@@ -125,7 +124,7 @@ def score(run: Run, split: TrainValidationTest, train: Bundle) -> Any:
     """Score every row of every part with the model."""
     names = run.records["features"].notes["names"]
     parts = [
-        part[[*KEYS, "fraud"]].assign(part=name, score=score_rows(train.model, part, names))
+        score_rows(train.model, part, names, keep=[*KEYS, "fraud"]).assign(part=name)
         for name, part in split._asdict().items()
         if part is not None
     ]

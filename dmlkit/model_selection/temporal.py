@@ -228,9 +228,10 @@ def drop_known_entities(
     first_positive = positives.groupby(entity)[time].min()
     if isinstance(test, pd.DataFrame):
         return _drop_known(test, first_positive, entity, time, delay_days)
-    return test.map_partitions(
-        _drop_known, first_positive, entity, time, delay_days, meta=test._meta
-    )
+    # As one delayed value: two tables as ancestors would make Dask shuffle the rows later on, where
+    # columns of theirs meet.
+    (known,) = first_positive.repartition(npartitions=1).to_delayed()
+    return test.map_partitions(_drop_known, known, entity, time, delay_days, meta=test._meta)
 
 
 def _drop_known(
