@@ -200,9 +200,9 @@ def infer(path: str, as_json: bool) -> None:
     """Print a schema for the table at PATH, to be kept and edited."""
     import tomli_w
 
-    from dmlkit.tables import Schema
+    from dmlkit.tables import Schema, read_table
 
-    document = Schema.infer(path).to_dict()
+    document = Schema.infer(read_table(path)).to_dict()
     click.echo(json.dumps(document, indent=2) if as_json else tomli_w.dumps(document), nl=as_json)
 
 

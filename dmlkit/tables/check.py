@@ -1,7 +1,5 @@
 """Checking a table against a schema: one pass, bad rows to quarantine, good rows go on."""
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +12,14 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError, MissingColumnError
-from dmlkit.tables.rules import cast_column, key_hashes, problems
-from dmlkit.tables.schema import Column, Schema
+from dmlkit.graph import for_each
+from dmlkit.tables.duplicates import bucket_count, find_duplicates, split_keys
+from dmlkit.tables.pieces import Origin, find_origin
+from dmlkit.tables.quarantine import Quarantine, write_bad_rows
+from dmlkit.tables.rules import key_hashes, problems
+from dmlkit.tables.schema import Column, Schema, first_rows
 from dmlkit.tables.text import PROBLEM
+from dmlkit.tables.values import cast_column
 
 __all__ = ["DEFAULT_MAX_BAD_SHARE", "CheckedTable", "check_table"]
 
@@ -24,9 +27,6 @@ DEFAULT_MAX_BAD_SHARE = 0.01
 
 #: Of each reason, for the message and the report.
 EXAMPLES = 3
-
-#: At most as many tasks look for duplicate keys.
-MOST_BUCKETS = 64
 
 DUPLICATE = "duplicate key"
 
@@ -56,24 +56,33 @@ class CheckedTable:
     time_minimum: pd.Timestamp | None
     time_maximum: pd.Timestamp | None
 
+    def describe(self) -> str:
+        """Return the finding in words: how many rows are bad, by reason, each with an example."""
+        return describe(self.rows, self.bad_rows, self.reasons, self.examples)
+
 
 @dataclass
-class _Summary:
-    """What one partition, or several put together, hold."""
+class _Found:
+    """What one partition, or several put together, hold.
+
+    `bad` has the positions of bad rows by partition: good rows are picked without a second look.
+    """
 
     rows: int = 0
-    bad_rows: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     times: list[pd.Timestamp] = field(default_factory=list)
+    bad: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def add(self, other: "_Summary") -> None:
+    def add(self, other: "_Found") -> None:
         self.rows += other.rows
-        self.bad_rows += other.bad_rows
         self.reasons.update(other.reasons)
         for reason, rows in other.examples.items():
             self.examples[reason] = (self.examples.get(reason, []) + rows)[:EXAMPLES]
         self.times += other.times
+        for number, positions in other.bad.items():
+            known = self.bad.get(number, positions[:0])
+            self.bad[number] = np.sort(np.concatenate([known, positions]))
 
 
 def check_table(
@@ -96,12 +105,14 @@ def check_table(
         Such as from `read_table`, best with ``as_text=True``.
     schema : Schema
     quarantine : str, optional
-        A folder for the bad rows as Parquet files, with the column ``reason``. An earlier one is
-        replaced. Without bad rows, none is written.
+        A folder for the bad rows as Parquet files, with the column ``reason``, and ``file`` where
+        known; `read_table` reads it. An earlier one is replaced, when the new one is whole.
+        Without bad rows, none is there afterwards.
     max_bad_share : float
         More bad rows than this share of all are an error.
     now : Timestamp, optional
-        What comes later (UTC) is in the future; the current time without.
+        What comes later is in the future; the current time without. Times without a zone may then
+        be up to 14 hours ahead of UTC, as clocks are somewhere.
 
     Returns
     -------
@@ -113,6 +124,8 @@ def check_table(
         A column of the schema is not in the table.
     InputError
         A column's type can't become the schema's, too many rows are bad, or there are none.
+    OutputError
+        The quarantine can't be written.
 
     Examples
     --------
@@ -123,67 +136,51 @@ def check_table(
     >>> checked.rows, checked.bad_rows, checked.reasons
     (3, 1, {'amount: below 0': 1})
     """
-    _check_columns(frame, schema)
-    now = pd.Timestamp.now("UTC").tz_localize(None) if now is None else now
+    # Optimised first: Dask may put small partitions together, and bad rows are known by partition.
+    frame = frame.optimize(fuse=False)
+    origin = find_origin(frame)
+    _check_columns(frame, schema, origin)
+    now = pd.Timestamp.now("UTC") if now is None else now
     parts = frame.to_delayed()
-    with _Quarantine(quarantine) as folder:
-        summary, duplicates = _one_pass(parts, schema, now, folder)
-        summary.add(_take_out_duplicates(parts, duplicates, schema, folder))
-    _check_share(summary, max_bad_share, quarantine)
-    good = [
-        dask.delayed(_good_rows)(part, schema, now, duplicates.get(number))
-        for number, part in enumerate(parts)
-    ]
-    meta = _good_rows(frame._meta, schema, now, None)
+    with Quarantine(quarantine) as folder:
+        found = _find_bad_rows(parts, schema, now, folder, origin)
+    _check_share(found, max_bad_share, quarantine, origin)
     return CheckedTable(
-        frame=dd.from_delayed(good, meta=meta, verify_meta=False, prefix="good-rows"),
-        rows=summary.rows,
-        bad_rows=summary.bad_rows,
-        reasons=dict(summary.reasons),
-        examples=summary.examples,
-        time_minimum=min(summary.times, default=None),
-        time_maximum=max(summary.times, default=None),
+        frame=_good_rows(frame, schema, found.bad),
+        rows=found.rows,
+        bad_rows=sum(map(len, found.bad.values())),
+        reasons=dict(found.reasons),
+        examples=found.examples,
+        time_minimum=min(found.times, default=None),
+        time_maximum=max(found.times, default=None),
     )
 
 
-class _Quarantine:
-    """A folder that appears under its name when the pass is over, or not at all."""
-
-    def __init__(self, path: str | None) -> None:
-        self._path = None if path is None else Path(path)
-        self._folder: Path | None = None
-
-    def __enter__(self) -> str | None:
-        if self._path is None:
-            return None
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{self._path.name}-"
-        self._folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._path.parent))
-        return str(self._folder)
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if self._path is None or self._folder is None:
-            return
-        if kind is not None or not any(self._folder.iterdir()):
-            shutil.rmtree(self._folder)
-        if kind is None:
-            shutil.rmtree(self._path, ignore_errors=True)
-            if self._folder.exists():
-                self._folder.chmod(0o755)
-                self._folder.rename(self._path)
+def describe(
+    rows: int, bad_rows: int, reasons: Mapping[str, int], examples: Mapping[str, Sequence[str]]
+) -> str:
+    """Return how many rows are bad, then the reasons, the most frequent first."""
+    lines = [f"{bad_rows:,} of {rows:,} rows are bad ({bad_rows / max(rows, 1):.2%})"]
+    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
+        lines.append(f"{count:>12,}  {reason}")
+        lines.append(f"{'':>14}such as {examples[reason][0]}")
+    return "\n".join(lines)
 
 
-def _check_columns(frame: Any, schema: Schema) -> None:
+def _check_columns(frame: Any, schema: Schema, origin: Origin) -> None:
     for column in schema.columns:
         if column.name not in frame.columns:
-            raise MissingColumnError.of("frame", column.name, frame.columns)
+            raise MissingColumnError.of(
+                origin.path, column.name, [name for name in frame.columns if name != PROBLEM]
+            )
         dtype = frame._meta[column.name].dtype
         if not _convertible(dtype, column):
-            values = frame[column.name].head(1, npartitions=-1).tolist()
+            values = first_rows(frame[[column.name]].dropna(), 1)[column.name].tolist()
+            example = f", such as {values[0]}" if values else ""
             raise InputError(
-                f"Column {column.name!r} is {dtype} (such as {values[0] if values else None!r}), "
-                f"but {column.dtype} is expected. Write it as {column.dtype}, or name another "
-                "column in [columns] of the configuration."
+                f"Column {column.name!r} of {origin.path!r} is {dtype}{example}, but "
+                f"{column.dtype} is expected. Write it as {column.dtype}, or name another column "
+                "in [columns] of the configuration."
             )
 
 
@@ -194,155 +191,159 @@ def _convertible(dtype: Any, column: Column) -> bool:
     return not is_time or column.dtype == "string"
 
 
-def _one_pass(
-    parts: Sequence[Any], schema: Schema, now: pd.Timestamp, folder: str | None
-) -> tuple[_Summary, dict[int, np.ndarray]]:
-    """Return what the table holds, and the rows of each partition whose key came before."""
-    buckets = min(len(parts), MOST_BUCKETS) if schema.unique else 0
-    check = dask.delayed(_check_partition, nout=1 + buckets, pure=False)
-    checked = [
-        check(part, number, schema, now, buckets, folder) for number, part in enumerate(parts)
-    ]
-    find = dask.delayed(_find_duplicates)
-    found = [find([part[1 + bucket] for part in checked]) for bucket in range(buckets)]
-    summaries, by_bucket = dask.compute([part[0] for part in checked], found)
-    total = _Summary()
+def _find_bad_rows(
+    parts: Sequence[Any], schema: Schema, now: pd.Timestamp, folder: str | None, origin: Origin
+) -> _Found:
+    """Look at each partition once, and again at those where a key came before."""
+    numbers = list(range(len(parts)))
+    files: list[str | None] = [*origin.files] or [None] * len(parts)
+    buckets = bucket_count(len(parts)) if schema.unique else 0
+    checked = for_each(_check_partition, list(parts), numbers, files, schema, now, buckets, folder)
+    by_bucket = find_duplicates(for_each(_second, checked), buckets)
+    summaries, by_bucket = dask.compute(for_each(_first, checked), by_bucket)
+    total = _Found()
     for summary in summaries:
         total.add(summary)
-    duplicates: dict[int, list[np.ndarray]] = {}
+    again: dict[int, list[np.ndarray]] = {}
     for of_bucket in by_bucket:
         for number, positions in of_bucket.items():
-            duplicates.setdefault(number, []).append(positions)
-    return total, {number: np.sort(np.concatenate(p)) for number, p in duplicates.items()}
+            again.setdefault(number, []).append(positions)
+    total.add(_look_at_duplicates(parts, again, schema, folder, files))
+    return total
+
+
+def _first(results: tuple[Any, Any]) -> Any:
+    return results[0]
+
+
+def _second(results: tuple[Any, Any]) -> Any:
+    return results[1]
 
 
 def _check_partition(
     frame: pd.DataFrame,
     number: int,
+    file: str | None,
     schema: Schema,
     now: pd.Timestamp,
     buckets: int,
     folder: str | None,
-) -> tuple[Any, ...]:
-    """Return the partition's summary, then for each bucket number, keys and positions."""
-    found = [(reason, mask) for reason, mask in problems(frame, schema, now) if mask.any()]
+) -> tuple[_Found, list[Any]]:
+    """Return what the partition holds, and for each bucket its keys with their rows."""
+    masks = [(reason, mask) for reason, mask in problems(frame, schema, now) if mask.any()]
     bad = np.zeros(len(frame), dtype=bool)
-    for _, mask in found:
+    for _, mask in masks:
         bad |= mask
-    if bad.any():
-        _write_bad_rows(frame, found, bad, folder, f"part-{number:05d}.parquet")
-    summary = _Summary(
+    if folder is not None and bad.any():
+        write_bad_rows(frame, masks, bad, file, Path(folder) / f"bad-{number:06d}.parquet")
+    found = _Found(
         rows=len(frame),
-        bad_rows=int(bad.sum()),
-        reasons=Counter({reason: int(mask.sum()) for reason, mask in found}),
-        examples={reason: _examples(frame, mask) for reason, mask in found},
+        reasons=Counter({reason: int(mask.sum()) for reason, mask in masks}),
+        examples={reason: _examples(frame, mask, file) for reason, mask in masks},
+        bad={number: np.flatnonzero(bad).astype("uint32")} if bad.any() else {},
     )
     positions = np.flatnonzero(~bad)
-    good = frame.take(positions)
+    good = frame.take(positions) if bad.any() else frame
     if schema.time and len(good):
         column = next(column for column in schema.columns if column.name == schema.time)
-        times = cast_column(good[schema.time], column)
-        summary.times = [times.min(), times.max()]
+        times = cast_column(good[schema.time], column).dropna()
+        found.times = [times.min(), times.max()] if len(times) else []
     if not buckets:
-        return (summary,)
-    keys = key_hashes(good, schema)
-    bucket = keys % np.uint64(buckets)
-    split = [(number, keys[bucket == b], positions[bucket == b]) for b in range(buckets)]
-    return summary, *split
+        return found, []
+    return found, split_keys(number, key_hashes(good, schema), positions, buckets)
 
 
-def _find_duplicates(
-    parts: Sequence[tuple[int, np.ndarray, np.ndarray]],
-) -> dict[int, np.ndarray]:
-    """Return, by partition, the positions of rows whose key stands in an earlier row."""
-    keys = np.concatenate([keys for _, keys, _ in parts])
-    numbers = np.repeat([number for number, *_ in parts], [len(keys) for _, keys, _ in parts])
-    positions = np.concatenate([positions for *_, positions in parts])
-    order = np.argsort(keys, kind="stable")  # parts come in table order, and so do their rows
-    again = np.zeros(len(keys), dtype=bool)
-    again[order[1:]] = keys[order[1:]] == keys[order[:-1]]
-    return {int(n): positions[again & (numbers == n)] for n in np.unique(numbers[again])}
-
-
-def _take_out_duplicates(
-    parts: Sequence[Any], duplicates: Mapping[int, np.ndarray], schema: Schema, folder: str | None
-) -> _Summary:
+def _look_at_duplicates(
+    parts: Sequence[Any],
+    again: Mapping[int, list[np.ndarray]],
+    schema: Schema,
+    folder: str | None,
+    files: Sequence[str | None],
+) -> _Found:
     """Put rows with a duplicate key into quarantine: a second look at their partitions only."""
+    total = _Found()
+    if not again:
+        return total
     reason = f"{DUPLICATE} ({', '.join(schema.unique)})"
-    look = dask.delayed(_duplicate_rows)
-    summaries = dask.compute(
-        [look(parts[n], n, duplicates[n], reason, folder) for n in sorted(duplicates)]
-    )[0]
-    total = _Summary()
-    for summary in summaries:
-        total.add(summary)
+    numbers = sorted(again)
+    positions = [np.sort(np.concatenate(again[number])) for number in numbers]
+    chosen = [parts[number] for number in numbers]
+    chosen_files = [files[number] for number in numbers]
+    looks = for_each(_duplicate_rows, chosen, numbers, chosen_files, positions, reason, folder)
+    for found in dask.compute(*looks):
+        total.add(found)
     return total
 
 
 def _duplicate_rows(
-    frame: pd.DataFrame, number: int, positions: np.ndarray, reason: str, folder: str | None
-) -> _Summary:
+    frame: pd.DataFrame,
+    number: int,
+    file: str | None,
+    positions: np.ndarray,
+    reason: str,
+    folder: str | None,
+) -> _Found:
     mask = np.zeros(len(frame), dtype=bool)
     mask[positions] = True
-    _write_bad_rows(frame, [(reason, mask)], mask, folder, f"duplicates-{number:05d}.parquet")
-    count = len(positions)
-    return _Summary(0, count, Counter({reason: count}), {reason: _examples(frame, mask)})
+    if folder is not None:
+        name = f"duplicates-{number:06d}.parquet"
+        write_bad_rows(frame, [(reason, mask)], mask, file, Path(folder) / name)
+    examples = {reason: _examples(frame, mask, file)}
+    return _Found(0, Counter({reason: len(positions)}), examples, bad={number: positions})
 
 
-def _write_bad_rows(
-    frame: pd.DataFrame,
-    found: Sequence[tuple[str, np.ndarray]],
-    bad: np.ndarray,
-    folder: str | None,
-    name: str,
-) -> None:
-    if folder is None:
-        return
-    reasons = np.full(len(frame), "", dtype=object)
-    for reason, mask in found:
-        reasons[mask] = [f"{said}; {reason}" if said else reason for said in reasons[mask]]
-    rows = frame.assign(reason=pd.array(reasons, dtype="str"))[bad]
-    if PROBLEM in rows.columns:
-        rows = rows.rename(columns={PROBLEM: "problem"})
-    rows.to_parquet(Path(folder) / name, index=False)
-
-
-def _examples(frame: pd.DataFrame, mask: np.ndarray) -> list[str]:
+def _examples(frame: pd.DataFrame, mask: np.ndarray, file: str | None) -> list[str]:
     rows = frame.take(np.flatnonzero(mask)[:EXAMPLES])
     if PROBLEM in rows.columns and rows[PROBLEM].notna().all():
         return [str(problem) for problem in rows[PROBLEM]]
+    where = f" (in {file})" if file else ""
     return [
-        ", ".join(f"{name}={value}" for name, value in row.items() if name != PROBLEM)
+        ", ".join(f"{name}={value}" for name, value in row.items() if name != PROBLEM) + where
         for row in rows.to_dict("records")
     ]
 
 
-def _good_rows(
-    frame: pd.DataFrame, schema: Schema, now: pd.Timestamp, duplicates: np.ndarray | None
-) -> pd.DataFrame:
-    bad = np.zeros(len(frame), dtype=bool)
-    for _, mask in problems(frame, schema, now):
-        bad |= mask
-    if duplicates is not None:
-        bad[duplicates] = True
-    good = frame if not bad.any() else frame[~bad]
-    cast = {column.name: cast_column(good[column.name], column) for column in schema.columns}
-    return good.assign(**cast).drop(columns=PROBLEM, errors="ignore").reset_index(drop=True)
+def _good_rows(frame: Any, schema: Schema, bad: Mapping[int, np.ndarray]) -> Any:
+    """Return the rows that no reason speaks against, lazily."""
+    none = np.zeros(0, dtype="uint32")
+    positions = [bad.get(number, none) for number in range(frame.npartitions)]
+    meta = pd.Series([], dtype="uint32")
+    of_parts = dd.from_map(pd.Series, positions, meta=meta, label="bad-rows")
+    # Meta is given: as inferred, it would be of made-up values that the schema may not know.
+    return frame.map_partitions(
+        _pick_good,
+        of_parts,
+        schema,
+        meta=_pick_good(frame._meta, meta, schema),
+        align_dataframes=False,
+        enforce_metadata=False,
+    )
 
 
-def _check_share(summary: _Summary, max_bad_share: float, quarantine: str | None) -> None:
-    if summary.rows == 0:
-        raise InputError("The table has no rows.")
-    if summary.bad_rows <= max_bad_share * summary.rows:
+def _pick_good(frame: pd.DataFrame, bad: pd.Series, schema: Schema) -> pd.DataFrame:
+    if len(bad):
+        keep = np.ones(len(frame), dtype=bool)
+        keep[bad.to_numpy()] = False
+        frame = frame[keep]
+    cast = {column.name: cast_column(frame[column.name], column) for column in schema.columns}
+    return frame.assign(**cast).drop(columns=PROBLEM, errors="ignore").reset_index(drop=True)
+
+
+def _check_share(
+    found: _Found, max_bad_share: float, quarantine: str | None, origin: Origin
+) -> None:
+    if found.rows == 0:
+        raise InputError(f"{_capital(origin.path)} has no rows. Check that its files are whole.")
+    bad_rows = sum(map(len, found.bad.values()))
+    if bad_rows <= max_bad_share * found.rows and bad_rows < found.rows:
         return
-    lines = [
-        f"{count:>12,}  {reason}\n{'':>14}such as {summary.examples[reason][0]}"
-        for reason, count in summary.reasons.most_common()
-    ]
     kept = f"They are in {quarantine!r}. " if quarantine else ""
     raise InputError(
-        f"{summary.bad_rows:,} of {summary.rows:,} rows are bad "
-        f"({summary.bad_rows / summary.rows:.1%}, allowed are {max_bad_share:.1%}):\n"
-        + "\n".join(lines)
-        + f"\n{kept}Repair the table or its schema, or allow more (validation.max_bad_share)."
+        f"{_capital(origin.path)}: {describe(found.rows, bad_rows, found.reasons, found.examples)}"
+        f"\nAllowed are {max_bad_share:.2%}. {kept}"
+        "Repair the table or its schema, or allow more (validation.max_bad_share)."
     )
+
+
+def _capital(path: str) -> str:
+    return "The table" if path == "the table" else f"The table {path!r}"

@@ -1,49 +1,54 @@
 """Delta Lake tables: the Parquet files of a version as partitions."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from dmlkit.tables.parquet import ParquetPiece, plan_parquet
+from dmlkit.errors import InputError
+from dmlkit.tables.parquet import ParquetPiece, plan_files
 from dmlkit.tables.sources import Source, read_error
 
 __all__ = ["plan_delta"]
 
+#: With these, the Parquet files alone are not what the table holds.
+UNREADABLE = ("deletionVectors", "columnMapping")
+
 
 def plan_delta(
-    source: Source, filters: Any, partition_bytes: int
+    source: Source, filters: Any, columns: Any, partition_bytes: int
 ) -> tuple[list[ParquetPiece], pa.Schema]:
     """List the files of the newest version, in the order of their names, and group row groups.
 
     The columns that the table is partitioned by are not in its files: files of different
     partitions are kept apart, and their pieces know the values.
     """
-    try:
-        table = DeltaTable(source.path)
-        schema = pa.schema(table.schema().to_arrow())
-        partition_columns = table.metadata().partition_columns
-        actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    except (DeltaError, OSError) as error:
-        raise read_error(source.path, error) from None
-    groups: dict[tuple[Any, ...], list[str]] = {}
-    _, root = _split_protocol(source)
+    schema, keys, actions = _newest_version(source)
+    files = []
     for action in sorted(actions, key=lambda action: str(action["path"])):
-        key = tuple(action[f"partition.{column}"] for column in partition_columns)
-        groups.setdefault(key, []).append(f"{root}/{action['path']}")
-    pieces: list[ParquetPiece] = []
-    nullable: set[str] = set()
-    for key, files in groups.items():
-        of_files = Source(source.path, source.filesystem, tuple(files), "parquet")
-        found, physical = plan_parquet(of_files, filters, partition_bytes)
-        constants = dict(zip(partition_columns, key, strict=True))
-        pieces += [ParquetPiece(piece.filesystem, piece.parts, constants) for piece in found]
-        nullable |= {field.name for field in physical if field.nullable}
+        constants = {key: action[f"partition.{key}"] for key in keys}
+        files.append((f"{source.location.rstrip('/')}/{unquote(action['path'])}", constants))
+    pieces, physical = plan_files(source.filesystem, files, filters, columns, partition_bytes)
+    nullable = {field.name for field in physical if field.nullable}
+    nullable |= {key for key in keys if any(values[key] is None for _, values in files)}
     fields = [field.with_nullable(field.name in nullable) for field in schema]
     return pieces, pa.schema(fields)
 
 
-def _split_protocol(source: Source) -> tuple[str, str]:
-    protocol, _, rest = source.path.rpartition("://")
-    return protocol, source.filesystem._strip_protocol(source.path).rstrip("/") or rest
+def _newest_version(source: Source) -> tuple[pa.Schema, list[str], list[dict[str, Any]]]:
+    local = "://" not in source.path or source.path.startswith("file://")
+    try:
+        table = DeltaTable(source.location if local else source.path)
+        features = table.protocol().reader_features or []
+        if unreadable := [feature for feature in UNREADABLE if feature in features]:
+            raise InputError(
+                f"The Delta Lake table {source.path!r} uses {unreadable[0]}, which cannot be read "
+                "here. Write it anew without (in Spark: REORG TABLE ... APPLY (PURGE), or a copy)."
+            )
+        schema = pa.schema(table.schema().to_arrow())
+        actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        return schema, table.metadata().partition_columns, actions
+    except (DeltaError, OSError) as error:
+        raise read_error(source.path, error) from None

@@ -1,9 +1,10 @@
 """Parquet files (those of Delta Lake tables too) as partitions of whole row groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset
@@ -11,11 +12,17 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from dmlkit.errors import InputError
+from dmlkit.tables.footers import memory_of_row_group, unite_schemas
 from dmlkit.tables.sources import Source, read_error
 
-__all__ = ["ParquetPiece", "plan_parquet", "read_parquet_piece"]
+__all__ = ["ParquetPiece", "filter_columns", "plan_files", "plan_parquet", "read_parquet_piece"]
 
 FORMAT = pyarrow.dataset.ParquetFileFormat()
+
+#: How a folder is called whose files have no value in the column that they are apart by.
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+_Part = tuple[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -31,88 +38,127 @@ class ParquetPiece:
     """
 
     filesystem: Any
-    parts: tuple[tuple[str, tuple[int, ...]], ...]
+    parts: tuple[_Part, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[str]:
+        """The files that rows of this piece are from."""
+        return [name for name, _ in self.parts]
 
 
 def plan_parquet(
-    source: Source, filters: Any, partition_bytes: int
+    source: Source, filters: Any, columns: Sequence[str] | None, partition_bytes: int
 ) -> tuple[list[ParquetPiece], pa.Schema]:
-    """Read the footers, leave out row groups that filters rule out, and group the others.
+    """Plan the partitions of a file, or of a folder with folders such as ``day=2025-01-01/``.
 
     Returns
     -------
     pieces : list of ParquetPiece
         In the order of files and row groups.
     schema : pyarrow.Schema
-        Of all files; columns that hold missing values somewhere are nullable.
+        Of all files, then the columns that folders have the values of.
     """
-    filesystem = _arrow_filesystem(source.filesystem)
+    groups: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
+    for name in source.files:
+        groups.setdefault(_folder_values(name, source.location), []).append(name)
+    _check_folders(groups)
+    fields = _folder_fields(groups)
+    files = [
+        (name, {key: _typed(value, fields[key].type) for key, value in values})
+        for values, names in groups.items()
+        for name in names
+    ]
+    pieces, schema = plan_files(source.filesystem, files, filters, columns, partition_bytes)
+    return pieces, pa.schema([*schema, *fields.values()])
+
+
+def plan_files(
+    filesystem: Any,
+    files: Sequence[tuple[str, Mapping[str, Any]]],
+    filters: Any,
+    columns: Sequence[str] | None,
+    partition_bytes: int,
+) -> tuple[list[ParquetPiece], pa.Schema]:
+    """Read the footers, leave out row groups that filters rule out, and group the others.
+
+    Parameters
+    ----------
+    filesystem : fsspec.AbstractFileSystem
+    files : sequence of (str, mapping)
+        Each with its constants; files with different constants are kept apart.
+    """
+    filesystem = _arrow_filesystem(filesystem)
+    names = [name for name, _ in files]
     with ThreadPoolExecutor(8) as pool:
-        footers = list(pool.map(lambda name: _footer(filesystem, name), source.files))
-    schema = _unite(source.files, footers)
-    expression = None if filters is None else pyarrow.parquet.filters_to_expression(filters)
+        footers = list(pool.map(lambda name: _footer(filesystem, name), names))
+    schema = unite_schemas(names, footers) if files else pa.schema([])
+    wanted = set(schema.names if columns is None else columns) | filter_columns(filters)
+    types = {field.name: field.type for field in schema if field.name in wanted}
     pieces: list[ParquetPiece] = []
-    parts: list[tuple[str, tuple[int, ...]]] = []
+    parts: list[_Part] = []
     size = 0
-    for name, footer in zip(source.files, footers, strict=True):
-        for group, group_size in _row_groups(filesystem, name, footer, expression):
-            if size and size + group_size > partition_bytes:
-                pieces.append(ParquetPiece(filesystem, tuple(parts)))
+    for position, ((name, constants), footer) in enumerate(zip(files, footers, strict=True)):
+        if parts and constants != files[position - 1][1]:
+            pieces.append(ParquetPiece(filesystem, _by_file(parts), files[position - 1][1]))
+            parts, size = [], 0
+        for number in _row_groups(filesystem, name, footer, constants, filters):
+            group = footer.row_group(number)
+            group_size = memory_of_row_group(group, group.num_rows, types)
+            if parts and size + group_size > partition_bytes:
+                pieces.append(ParquetPiece(filesystem, _by_file(parts), constants))
                 parts, size = [], 0
-            if parts and parts[-1][0] == name:
-                parts[-1] = (name, (*parts[-1][1], group))
-            else:
-                parts.append((name, (group,)))
+            parts.append((name, (number,)))
             size += group_size
     if parts:
-        pieces.append(ParquetPiece(filesystem, tuple(parts)))
+        pieces.append(ParquetPiece(filesystem, _by_file(parts), files[-1][1]))
     return pieces, schema
 
 
 def read_parquet_piece(
-    piece: ParquetPiece, schema: pa.Schema, columns: Sequence[str], expression: Any
+    piece: ParquetPiece, schema: pa.Schema, columns: Sequence[str], filters: Any
 ) -> pa.Table:
     """Read the columns of a piece, with the types of `schema`, rows filtered."""
-    wanted = pa.schema([schema.field(name) for name in columns])
-    tables = [
-        _read_part(piece.filesystem, name, groups, schema, columns, expression)
-        for name, groups in piece.parts
-    ]
-    table = pa.concat_tables(tables) if tables else wanted.empty_table()
-    for name, value in piece.constants.items():
-        if name in columns:
-            constant = pa.array([value] * len(table)).cast(schema.field(name).type)
-            table = table.append_column(schema.field(name), constant)
+    needed = list(dict.fromkeys([*columns, *filter_columns(filters)]))
+    in_files = pa.schema([schema.field(name) for name in needed if name not in piece.constants])
+    parts = [_read_part(piece.filesystem, *part, in_files) for part in piece.parts]
+    table = pa.concat_tables(parts)
+    for name in needed:
+        if name in piece.constants:
+            value = pa.scalar(piece.constants[name]).cast(schema.field(name).type)
+            table = table.append_column(schema.field(name), pa.repeat(value, len(table)))
+    if filters is not None:
+        table = table.filter(pyarrow.parquet.filters_to_expression(filters))
     return table.select(list(columns))
 
 
-def _read_part(
-    filesystem: Any,
-    name: str,
-    groups: tuple[int, ...],
-    schema: pa.Schema,
-    columns: Sequence[str],
-    expression: Any,
-) -> pa.Table:
+def filter_columns(filters: Any) -> set[str]:
+    """Return the columns that filters look at.
+
+    Examples
+    --------
+    >>> sorted(filter_columns([[("day", ">", 3), ("card", "==", 1)], [("amount", "<", 5)]]))
+    ['amount', 'card', 'day']
+    """
+    found: set[str] = set()
+    for condition in filters or ():
+        found |= filter_columns(condition) if isinstance(condition, list) else {condition[0]}
+    return found
+
+
+def _read_part(filesystem: Any, name: str, groups: tuple[int, ...], wanted: pa.Schema) -> pa.Table:
     try:
         fragment = FORMAT.make_fragment(name, filesystem, row_groups=list(groups))
-        there = [column for column in columns if column in fragment.physical_schema.names]
-        table = fragment.to_table(columns=there, filter=expression, use_threads=False)
-        for index, column in enumerate(there):
-            target = schema.field(column)
-            if table.schema.field(index).type != target.type:
-                cast = table.column(index).cast(target.type)
-                table = table.set_column(index, target, cast)
-        return table
-    except (pa.ArrowException, OSError) as error:
+        if wanted.names:
+            return fragment.to_table(columns=wanted.names, use_threads=False).cast(wanted)
+        return fragment.to_table(columns=[], use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise read_error(name, error) from None
 
 
 def _arrow_filesystem(filesystem: Any) -> Any:
-    protocol = filesystem.protocol if isinstance(filesystem.protocol, str) else None
-    protocols = (protocol,) if protocol else filesystem.protocol
-    if "file" in protocols or "local" in protocols:
+    protocols = filesystem.protocol
+    if "file" in ([protocols] if isinstance(protocols, str) else protocols):
         return pyarrow.fs.LocalFileSystem()
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
 
@@ -125,58 +171,79 @@ def _footer(filesystem: Any, name: str) -> Any:
         raise read_error(name, error) from None
 
 
-def _row_groups(filesystem: Any, name: str, footer: Any, expression: Any) -> list[tuple[int, int]]:
-    """Return number and uncompressed bytes of the row groups that may hold wanted rows."""
-    numbers = range(footer.num_row_groups)
-    if expression is not None:
-        fragment = FORMAT.make_fragment(name, filesystem)
-        split = fragment.split_by_row_group(expression)
-        numbers = [group.id for part in split for group in part.row_groups]
-    return [(number, footer.row_group(number).total_byte_size) for number in numbers]
+def _row_groups(
+    filesystem: Any, name: str, footer: Any, constants: Mapping[str, Any], filters: Any
+) -> Iterable[int]:
+    """Return the numbers of the row groups that may hold wanted rows."""
+    numbers = [n for n in range(footer.num_row_groups) if footer.row_group(n).num_rows]
+    if filters is None or not numbers:
+        return numbers
+    expression = pyarrow.parquet.filters_to_expression(filters)
+    physical = footer.schema.to_arrow_schema().remove_metadata()
+    for column, value in constants.items():
+        physical = physical.append(pa.field(column, pa.scalar(value).type))
+    known = [
+        pyarrow.dataset.field(column).is_null()
+        if value is None
+        else pyarrow.dataset.field(column) == pa.scalar(value)
+        for column, value in constants.items()
+    ]
+    guarantee = known[0] if known else None
+    for each in known[1:]:
+        guarantee = guarantee & each
+    fragment = FORMAT.make_fragment(name, filesystem, partition_expression=guarantee)
+    split = fragment.split_by_row_group(expression, schema=physical)
+    kept = {group.id for part in split for group in part.row_groups}
+    return [number for number in numbers if number in kept]
 
 
-def _unite(files: Sequence[str], footers: Sequence[Any]) -> pa.Schema:
-    """Return the schema that fits all files: wider numbers where they differ."""
-    united = footers[0].schema.to_arrow_schema().remove_metadata()
-    for name, footer in zip(files[1:], footers[1:], strict=True):
-        schema = footer.schema.to_arrow_schema().remove_metadata()
-        missing = sorted(set(united.names) ^ set(schema.names))
-        if missing:
-            holder = name if missing[0] in schema.names else files[0]
+def _by_file(parts: Iterable[_Part]) -> tuple[_Part, ...]:
+    """Put row groups of the same file together: it is opened once."""
+    together: dict[str, tuple[int, ...]] = {}
+    for name, groups in parts:
+        together[name] = together.get(name, ()) + groups
+    return tuple(together.items())
+
+
+def _folder_values(name: str, root: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the columns and values in a file's folders: ``day=2025-01-01/`` is a day."""
+    root = root.partition("*")[0].partition("?")[0].rstrip("/")
+    folders = name.removeprefix(root).split("/")[:-1]
+    pairs = [folder.partition("=") for folder in folders if "=" in folder]
+    return tuple((key, None if value == NO_VALUE else unquote(value)) for key, _, value in pairs)
+
+
+def _check_folders(groups: Mapping[tuple[tuple[str, str | None], ...], list[str]]) -> None:
+    (first, names), *others = groups.items()
+    for values, other_names in others:
+        if [key for key, _ in values] != [key for key, _ in first]:
             raise InputError(
-                f"The files of a table must have the same columns: {missing[0]!r} is in "
-                f"{holder!r}, but not in {(files[0] if holder == name else name)!r}."
+                f"The files of a table must lie in folders of the same kind: {names[0]!r} and "
+                f"{other_names[0]!r} do not. Read a part with a glob."
             )
-        for field_ in schema:
-            united = _widen(united, field_, files[0], name)
-    nulls = {column for footer in footers for column in _columns_with_nulls(footer)}
-    return pa.schema([field_.with_nullable(field_.name in nulls) for field_ in united])
 
 
-def _widen(united: pa.Schema, other: pa.Field, first_file: str, file: str) -> pa.Schema:
-    index = united.get_field_index(other.name)
-    mine = united.field(index)
-    if mine.type == other.type:
-        return united
-    try:
-        pair = [pa.schema([mine]), pa.schema([other])]
-        wide = pa.unify_schemas(pair, promote_options="permissive").field(0)
-    except pa.ArrowException:
-        raise InputError(
-            f"Column {other.name!r} is {mine.type} in {first_file!r} but {other.type} in "
-            f"{file!r}. Write the files with one type."
-        ) from None
-    return united.set(index, wide)
+def _folder_fields(
+    groups: Iterable[tuple[tuple[str, str | None], ...]],
+) -> dict[str, pa.Field]:
+    """Return the columns that folders have the values of: whole numbers, or text."""
+    texts: dict[str, set[str | None]] = {}
+    for values in groups:
+        for key, value in values:
+            texts.setdefault(key, set()).add(value)
+    return {
+        key: pa.field(
+            key,
+            pa.int64() if all(text is None or _is_integer(text) for text in found) else pa.string(),
+            nullable=None in found,
+        )
+        for key, found in texts.items()
+    }
 
 
-def _columns_with_nulls(footer: Any) -> set[str]:
-    """Return the columns that hold missing values, or whose footer does not say."""
-    found: set[str] = set()
-    for number in range(footer.num_row_groups):
-        group = footer.row_group(number)
-        for index in range(group.num_columns):
-            column = group.column(index)
-            statistics = column.statistics
-            if statistics is None or not statistics.has_null_count or statistics.null_count:
-                found.add(column.path_in_schema.split(".")[0])
-    return found
+def _is_integer(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19 and str(int(text)) == text
+
+
+def _typed(text: str | None, kind: pa.DataType) -> Any:
+    return int(text) if text is not None and kind == pa.int64() else text

@@ -2,22 +2,23 @@
 
 import os
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 from dask.utils import parse_bytes
 
-from dmlkit.errors import InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 from dmlkit.tables.check import DEFAULT_MAX_BAD_SHARE, check_table
 from dmlkit.tables.delta import plan_delta
-from dmlkit.tables.parquet import plan_parquet, read_parquet_piece
+from dmlkit.tables.parquet import filter_columns, plan_parquet
+from dmlkit.tables.pieces import PieceReader, to_pandas
 from dmlkit.tables.schema import Schema
 from dmlkit.tables.sources import Source, find_source
-from dmlkit.tables.text import PROBLEM, TextPiece, plan_text, read_text_piece
+from dmlkit.tables.text import PROBLEM, plan_text
 
 __all__ = ["read_table"]
 
@@ -41,17 +42,20 @@ def read_table(
     schema : Schema, optional
         Check the table against it now, in one pass (see `check_table`), and return good rows.
     columns : sequence of str, optional
-        Only these are read.
+        Only these are read, and with a schema also those that it names, to be checked.
     filters : list of tuple, optional
         Such as ``[("time", ">=", start)]``, or a list of such lists of which one must hold (as
-        pyarrow has it). Row groups without such rows are not read.
+        pyarrow has it). Row groups without such rows are not read. With a schema, rows of text
+        files are checked first, since only then their values have types.
     quarantine : str, optional
-        With a schema, the folder for bad rows; without one, a bad row is an error.
+        With a schema, the folder for bad rows, of which 1% are borne; without one, a bad row is
+        an error.
     as_text : bool
         Leave the columns of CSV as text and keep rows that can't be read, for `check_table` to
         convert and to put in quarantine. Otherwise such a row is an error.
     partition_bytes : str or int
         Memory that a partition shall take; whole row groups or lines are put together up to it.
+        A compressed text file is one partition.
 
     Returns
     -------
@@ -70,7 +74,12 @@ def read_table(
 
     Notes
     -----
-    A line break within a quoted CSV value is read only where the file is one partition.
+    An empty value of CSV is missing, and so are NA, NaN, N/A, null and None where numbers, times
+    or truth values are expected. The types of text files are taken from the first rows; fields of
+    JSON that come up later only are left out. Where a quoted value with a line break is cut by the
+    end of a partition (looked for in the first rows), an error says so.
+
+    The values of folders such as ``day=2025-01-01/`` become columns.
 
     Examples
     --------
@@ -81,75 +90,106 @@ def read_table(
     >>> read_table(folder, columns=["amount"]).amount.sum().compute()
     np.float64(12.5)
     """
-    if schema is not None:
-        raw = read_table(
-            path, columns=columns, filters=filters, as_text=True, partition_bytes=partition_bytes
-        )
-        share = 0.0 if quarantine is None else DEFAULT_MAX_BAD_SHARE
-        return check_table(raw, schema, quarantine=quarantine, max_bad_share=share).frame
+    size = _bytes(partition_bytes)
     source = find_source(path)
-    size = parse_bytes(partition_bytes) if isinstance(partition_bytes, str) else partition_bytes
-    pieces, arrow_schema = _plan(source, filters, size, as_text)
+    if schema is not None:
+        return _checked(source, schema, columns, filters, quarantine, size)
+    return _read(source, columns, filters, size, as_text=as_text)
+
+
+def _read(
+    source: Source,
+    columns: Sequence[str] | None,
+    filters: Any,
+    partition_bytes: int,
+    *,
+    as_text: bool,
+) -> Any:
+    _check_filters(filters)
+    pieces, arrow_schema = _plan(source, columns, filters, partition_bytes, as_text)
     names = arrow_schema.names
     columns = list(names if columns is None else _with_problem(columns, names))
-    for column in columns:
+    for column in (*columns, *sorted(filter_columns(filters))):
         if column not in names:
-            raise MissingColumnError.of(str(path), column, names)
-    meta = _to_pandas(arrow_schema.empty_table())[columns]
-    expression = None if filters is None else pyarrow.parquet.filters_to_expression(filters)
+            raise MissingColumnError.of(source.path, column, names)
+    try:
+        meta = to_pandas(arrow_schema.empty_table())[columns]
+    except pa.ArrowException as error:
+        raise InputError(f"A column of {source.path!r} cannot be read: {error}.") from None
     if not pieces:
-        return dd.from_pandas(meta, npartitions=1)
-    read = partial(_read_piece, schema=arrow_schema, expression=expression)
-    return dd.from_map(read, pieces, columns=columns, meta=meta, label="read-table")
+        with dask.config.set({"dataframe.convert-string": False}):
+            return dd.from_pandas(meta, npartitions=1)
+    reader = PieceReader(source.path, arrow_schema, filters)
+    # Text is of Arrow already; Dask would make lists and the like text too.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(reader, pieces, columns=columns, meta=meta, label="read-table")
+
+
+def _checked(
+    source: Source,
+    schema: Schema,
+    columns: Sequence[str] | None,
+    filters: Any,
+    quarantine: str | None,
+    partition_bytes: int,
+) -> Any:
+    """Return the good rows, of text files filtered only after the check has given them types."""
+    is_text = source.format in ("csv", "json")
+    wanted = None
+    if columns is not None:
+        names = [*columns, *schema.names, *(sorted(filter_columns(filters)) if is_text else ())]
+        wanted = list(dict.fromkeys(names))
+    early, late = (None, filters) if is_text else (filters, None)
+    raw = _read(source, wanted, early, partition_bytes, as_text=True)
+    share = 0.0 if quarantine is None else DEFAULT_MAX_BAD_SHARE
+    frame = check_table(raw, schema, quarantine=quarantine, max_bad_share=share).frame
+    if late is not None:
+        frame = frame.map_partitions(_filtered, late, meta=frame._meta)
+    return frame if columns is None else frame[list(columns)]
+
+
+def _filtered(frame: pd.DataFrame, filters: Any) -> pd.DataFrame:
+    looked_at = frame[sorted(filter_columns(filters))].reset_index(drop=True)
+    table = pa.Table.from_pandas(looked_at, preserve_index=False)
+    table = table.append_column("__row", pa.array(range(len(table)), pa.int64()))
+    rows = table.filter(pyarrow.parquet.filters_to_expression(filters)).column("__row")
+    return frame.take(rows.to_numpy()).reset_index(drop=True)
 
 
 def _plan(
-    source: Source, filters: Any, partition_bytes: int, as_text: bool
+    source: Source,
+    columns: Sequence[str] | None,
+    filters: Any,
+    partition_bytes: int,
+    as_text: bool,
 ) -> tuple[Sequence[Any], pa.Schema]:
     if source.format == "delta":
-        return plan_delta(source, filters, partition_bytes)
+        return plan_delta(source, filters, columns, partition_bytes)
     if source.format == "parquet":
-        return plan_parquet(source, filters, partition_bytes)
+        return plan_parquet(source, filters, columns, partition_bytes)
     return plan_text(source, partition_bytes, as_text=as_text)
+
+
+def _bytes(size: str | int) -> int:
+    try:
+        number = parse_bytes(size) if isinstance(size, str) else int(size)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise ConfigurationError(f"partition_bytes is {size!r}. Give a size such as '128MiB'.")
+    return number
+
+
+def _check_filters(filters: Any) -> None:
+    if filters is None:
+        return
+    try:
+        pyarrow.parquet.filters_to_expression(filters)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ConfigurationError(
+            f"filters is {filters!r}: {error}. Give tuples such as ('amount', '>=', 10)."
+        ) from None
 
 
 def _with_problem(columns: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     return [*columns, PROBLEM] if PROBLEM in names and PROBLEM not in columns else columns
-
-
-def _read_piece(
-    piece: Any, columns: Sequence[str], schema: pa.Schema, expression: Any
-) -> pd.DataFrame:
-    read = read_text_piece if isinstance(piece, TextPiece) else read_parquet_piece
-    return _to_pandas(read(piece, schema, columns, expression))
-
-
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Convert to pandas with dtypes that the schema alone decides, not the values."""
-    fields = [_pandas_friendly(field) for field in table.schema]
-    try:
-        table = table.cast(pa.schema(fields))
-    except pa.ArrowException as error:
-        raise InputError(f"A column cannot be converted: {error}.") from None
-    frame = table.to_pandas(ignore_metadata=True, split_blocks=True)
-    for field in fields:
-        if field.nullable and pa.types.is_boolean(field.type):
-            values = table.column(field.name).to_pylist()
-            frame[field.name] = pd.array(values, dtype="boolean")
-        elif field.nullable and pa.types.is_integer(field.type):
-            frame[field.name] = _nullable_integers(table.column(field.name))
-    return frame
-
-
-def _pandas_friendly(field: pa.Field) -> pa.Field:
-    if pa.types.is_decimal(field.type):
-        return field.with_type(pa.float64())
-    if pa.types.is_date(field.type):
-        return field.with_type(pa.timestamp("us"))
-    return field
-
-
-def _nullable_integers(column: pa.ChunkedArray) -> Any:
-    mask = column.is_null().to_numpy()
-    values = column.fill_null(0).to_numpy()
-    return pd.arrays.IntegerArray(values.copy(), mask)

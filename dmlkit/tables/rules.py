@@ -1,20 +1,39 @@
-"""Which rows of a partition break a schema, and the good ones with the schema's dtypes."""
+"""Which rows of a partition break a schema."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dmlkit.tables.schema import Column, Schema
 from dmlkit.tables.text import PROBLEM
+from dmlkit.tables.values import cast_column, is_missing, parse_column
 
-__all__ = ["cast_column", "key_hashes", "problems"]
+__all__ = ["UNREADABLE", "key_hashes", "problems"]
+
+UNREADABLE = "ragged or broken row"
+
+#: So far ahead of UTC are the clocks of the furthest time zone.
+FURTHEST_ZONE = pd.Timedelta(hours=14)
+
+#: Of allowed values, in a reason.
+MOST_LISTED = 10
 
 
 def problems(
     frame: pd.DataFrame, schema: Schema, now: pd.Timestamp
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Give each reason for which rows are bad, with the mask of these rows.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    schema : Schema
+    now : Timestamp
+        With a time zone, it is compared as it is with times of a zone, and a column without one is
+        given the 14 hours that clocks may be ahead of UTC. Without a zone, it is by the column's
+        clock.
 
     Examples
     --------
@@ -28,45 +47,42 @@ def problems(
     """
     readable = np.ones(len(frame), dtype=bool)
     if PROBLEM in frame.columns:
-        ragged = frame[PROBLEM].notna().to_numpy()
-        readable = ~ragged
-        yield "ragged row: another number of fields than the header", ragged
+        unreadable = frame[PROBLEM].notna().to_numpy()
+        readable = ~unreadable
+        yield UNREADABLE, unreadable
     for column in schema.columns:
-        for reason, mask in _column_problems(frame[column.name], column):
+        parsed = parse_column(frame[column.name], column)
+        missing = is_missing(frame[column.name], parsed, column)
+        for reason, mask in _column_problems(parsed, missing, column):
             yield f"{column.name}: {reason}", mask & readable
         if column.name == schema.time:
-            time = _parsed(frame[column.name], column)
-            yield f"{column.name}: in the future", _after(time, now) & readable
-
-
-def cast_column(values: pd.Series, column: Column) -> pd.Series:
-    """Return good values with the column's dtype; a datetime keeps its resolution."""
-    parsed = _parsed(values, column)
-    if column.dtype == "datetime":
-        return parsed
-    return parsed.astype(column.pandas_dtype)
+            yield f"{column.name}: in the future", _after(parsed, now) & readable
 
 
 def key_hashes(frame: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Return a number for the unique key of each row: the key itself if it is one integer.
 
     Other keys are hashed to 64 bits; that two of a billion differing keys are taken for the same
-    has a chance of 3 in 100.
+    has a chance of 3 in 100. Missing values in a key are the same as each other.
     """
     columns = [column for column in schema.columns if column.name in schema.unique]
-    values = [cast_column(frame[column.name], column) for column in columns]
-    if len(values) == 1 and pd.api.types.is_integer_dtype(values[0].dtype):
-        return values[0].to_numpy(dtype="int64", na_value=0).view(np.uint64)
+    values = [_comparable(cast_column(frame[column.name], column)) for column in columns]
+    if len(columns) == 1 and columns[0].dtype.startswith("int") and not columns[0].nullable:
+        return values[0].to_numpy(dtype="int64").view(np.uint64)
     return pd.util.hash_pandas_object(pd.concat(values, axis=1), index=False).to_numpy()
 
 
-def _column_problems(values: pd.Series, column: Column) -> Iterator[tuple[str, np.ndarray]]:
-    missing = values.isna().to_numpy()
-    parsed = _parsed(values, column)
-    failed = parsed.isna().to_numpy() & ~missing
-    if column.dtype.startswith("int"):
-        failed |= _not_whole(parsed, column.dtype)
-    yield f"not {'an' if column.dtype[0] in 'i' else 'a'} {column.dtype}", failed
+def _comparable(values: pd.Series) -> pd.Series:
+    """Return values that are equal bit by bit where they are equal: no negative zero."""
+    return values + 0.0 if pd.api.types.is_float_dtype(values.dtype) else values
+
+
+def _column_problems(
+    parsed: pd.Series, missing: np.ndarray, column: Column
+) -> Iterator[tuple[str, np.ndarray]]:
+    failed = parsed.isna().to_numpy(dtype=bool) & ~missing
+    hint = ", written as 2025-01-31 12:00:00" if column.dtype == "datetime" else ""
+    yield f"not {'an' if column.dtype.startswith('i') else 'a'} {column.dtype}{hint}", failed
     if not column.nullable:
         yield "missing", missing
     good = ~failed & ~missing
@@ -75,45 +91,35 @@ def _column_problems(values: pd.Series, column: Column) -> Iterator[tuple[str, n
     if column.maximum is not None:
         yield f"above {column.maximum}", good & _compare(parsed, "gt", column.maximum)
     if column.allowed is not None:
-        listed = ", ".join(map(str, column.allowed))
-        yield f"not one of {listed}", good & ~parsed.isin(column.allowed).to_numpy()
+        allowed = [_bound(parsed, value) for value in column.allowed]
+        is_allowed = parsed.isin(allowed).to_numpy(dtype=bool, na_value=False)
+        yield f"not one of {_listed(column.allowed)}", good & ~is_allowed
 
 
-def _parsed(values: pd.Series, column: Column) -> pd.Series:
-    """Return the values as numbers, times, booleans or text; missing where that fails."""
-    if column.dtype == "datetime":
-        if pd.api.types.is_datetime64_any_dtype(values.dtype):
-            return values
-        return pd.to_datetime(values, errors="coerce", format="ISO8601").astype("datetime64[us]")
-    if column.dtype == "string":
-        return values.astype("str").where(values.notna(), None)
-    if column.dtype == "bool" and not pd.api.types.is_numeric_dtype(values.dtype):
-        words = {"true": True, "false": False, "1": True, "0": False}
-        return values.str.lower().map(words).astype("boolean")
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values
-    return pd.to_numeric(values, errors="coerce")
-
-
-def _not_whole(parsed: pd.Series, dtype: str) -> np.ndarray:
-    limits = np.iinfo(dtype)
-    if pd.api.types.is_integer_dtype(parsed.dtype) or pd.api.types.is_bool_dtype(parsed.dtype):
-        if parsed.dtype.itemsize <= np.dtype(dtype).itemsize:
-            return np.zeros(len(parsed), dtype=bool)
-        outside = (parsed < limits.min) | (parsed > limits.max)
-        return outside.fillna(value=False).to_numpy(dtype=bool)
-    numbers = parsed.to_numpy(dtype="float64", na_value=np.nan)
-    with np.errstate(invalid="ignore"):
-        whole = (numbers == np.floor(numbers)) & (numbers >= limits.min) & (numbers <= limits.max)
-    return ~whole & ~np.isnan(numbers)
+def _listed(values: Sequence[Any]) -> str:
+    words = [str(value) for value in values]
+    more = f" and {len(words) - MOST_LISTED} more" if len(words) > MOST_LISTED else ""
+    return ", ".join(words[:MOST_LISTED]) + more
 
 
 def _compare(parsed: pd.Series, operator: str, limit: object) -> np.ndarray:
-    bound = pd.Timestamp(str(limit)) if parsed.dtype.kind == "M" else limit
-    compared = getattr(parsed, operator)(bound)
+    compared = getattr(parsed, operator)(_bound(parsed, limit))
     return compared.fillna(value=False).to_numpy(dtype=bool)
 
 
+def _bound(parsed: pd.Series, limit: object) -> object:
+    """Return a limit of a time column as a time of its zone, UTC where one has none."""
+    if not pd.api.types.is_datetime64_any_dtype(parsed.dtype):
+        return limit
+    time = pd.to_datetime(str(limit), utc=True)
+    return time if parsed.dt.tz is not None else time.tz_localize(None)
+
+
 def _after(time: pd.Series, now: pd.Timestamp) -> np.ndarray:
-    zone = getattr(time.dtype, "tz", None)
-    return (time > (now.tz_localize("UTC") if zone is not None else now)).to_numpy(dtype=bool)
+    if time.dt.tz is not None:
+        limit = now if now.tzinfo is not None else now.tz_localize("UTC")
+    elif now.tzinfo is not None:
+        limit = now.tz_convert("UTC").tz_localize(None) + FURTHEST_ZONE
+    else:
+        limit = now
+    return (time > limit).to_numpy(dtype=bool)

@@ -5,10 +5,19 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_float_dtype,
+    is_integer_dtype,
+)
 
 from dmlkit.errors import ConfigurationError, nearest
 
-__all__ = ["DTYPES", "Column", "Schema"]
+__all__ = ["DTYPES", "Column", "Schema", "first_rows"]
+
+#: How many rows types are inferred from.
+SAMPLE_ROWS = 10_000
 
 DTYPES = (
     *(f"int{bits}" for bits in (8, 16, 32, 64)),
@@ -31,10 +40,16 @@ class Column:
         ``int8`` to ``int64``, ``float32``, ``float64``, ``string``, ``bool`` or ``datetime``.
     nullable : bool
         May values be missing? A nullable integer column becomes ``Int64`` or the like.
-    minimum, maximum : number or str, optional
-        The range of good values, both ends included.
+    minimum, maximum : number, str, date or datetime, optional
+        The range of good values, both ends included: of numbers and datetimes only. Times are kept
+        as text, so that the schema can be written as JSON and TOML.
     allowed : sequence, optional
         The only good values.
+
+    Raises
+    ------
+    ConfigurationError
+        The dtype is unknown, or a limit or an allowed value is not of it.
 
     Examples
     --------
@@ -59,8 +74,46 @@ class Column:
                 f"Column {self.name!r} has the unknown dtype {self.dtype!r}{hint}. "
                 f"Known: {', '.join(DTYPES)}."
             )
+        for limit in ("minimum", "maximum"):
+            value = getattr(self, limit)
+            if value is not None:
+                object.__setattr__(self, limit, self._typed(limit, value))
         if self.allowed is not None:
-            object.__setattr__(self, "allowed", tuple(self.allowed))
+            values = [self._typed("allowed", value) for value in self.allowed]
+            object.__setattr__(self, "allowed", tuple(values))
+        if self.minimum is not None and self.maximum is not None and self._is_empty_range():
+            raise ConfigurationError(
+                f"Column {self.name!r} has the minimum {self.minimum} above the maximum "
+                f"{self.maximum}: no value is good."
+            )
+
+    def _typed(self, key: str, value: Any) -> Any:
+        """Return a limit or an allowed value as it is kept, if it is of the column's dtype."""
+        if self.dtype == "datetime":
+            try:
+                return str(pd.Timestamp(value if isinstance(value, str) else str(value)))
+            except ValueError:
+                raise self._wrong(key, value, "a time such as '2025-01-31 12:00'") from None
+        if self.dtype in ("string", "bool"):
+            kind = str if self.dtype == "string" else bool
+            if key != "allowed" or not isinstance(value, kind):
+                raise self._wrong(key, value, f"allowed values of type {kind.__name__}")
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self._wrong(key, value, "a number")
+        return value
+
+    def _wrong(self, key: str, value: Any, expected: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Column {self.name!r} of dtype {self.dtype} has {key} = {value!r}; it takes "
+            f"{expected}."
+        )
+
+    def _is_empty_range(self) -> bool:
+        if self.dtype != "datetime":
+            return bool(self.minimum > self.maximum)
+        limits = [pd.to_datetime(limit, utc=True) for limit in (self.minimum, self.maximum)]
+        return bool(limits[0] > limits[1])
 
     @property
     def pandas_dtype(self) -> str:
@@ -120,7 +173,7 @@ class Schema:
     def to_dict(self) -> dict[str, Any]:
         """Return the schema as values for JSON or TOML: what is not set is left out."""
         columns = [
-            {key: value for key, value in asdict(column).items() if value not in (None, False)}
+            {key: value for key, value in asdict(column).items() if _is_set(value)}
             for column in self.columns
         ]
         document: dict[str, Any] = {"unique": list(self.unique), "columns": columns}
@@ -133,11 +186,11 @@ class Schema:
         Raises
         ------
         ConfigurationError
-            A key is unknown.
+            A key is unknown or lacking.
         """
-        _check_keys(document, cls)
+        _check_keys(document, cls, ["columns"])
         for column in document["columns"]:
-            _check_keys(column, Column)
+            _check_keys(column, Column, ["name", "dtype"])
         columns = [Column(**column) for column in document["columns"]]
         return cls(columns, document.get("unique", ()), document.get("time"))
 
@@ -149,28 +202,58 @@ class Schema:
         ----------
         frame : dask or pandas DataFrame
         """
-        sample = frame if isinstance(frame, pd.DataFrame) else frame.head(10_000, npartitions=-1)
+        sample = frame if isinstance(frame, pd.DataFrame) else first_rows(frame, SAMPLE_ROWS)
         columns = [
-            Column(str(name), _dtype_name(sample[name]), nullable=bool(sample[name].isna().any()))
+            Column(str(name), _dtype_name(sample[name].dtype), nullable=_nullable(sample[name]))
             for name in sample.columns
         ]
         times = [column.name for column in columns if column.dtype == "datetime"]
         return cls(columns, time=times[0] if len(times) == 1 else None)
 
 
-def _dtype_name(values: pd.Series) -> str:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+def first_rows(frame: Any, count: int) -> pd.DataFrame:
+    """Return the first rows of a Dask frame, reading no more partitions than it takes."""
+    found: list[pd.DataFrame] = []
+    for number in range(frame.npartitions):
+        found.append(frame.partitions[number].compute().head(count))
+        count -= len(found[-1])
+        if count <= 0:
+            break
+    return pd.concat(found, ignore_index=True)
+
+
+def _dtype_name(dtype: Any) -> str:
+    if is_datetime64_any_dtype(dtype):
         return "datetime"
-    if pd.api.types.is_bool_dtype(values.dtype):
+    if is_bool_dtype(dtype):
         return "bool"
-    name = str(values.dtype).lower()
-    return name if name in DTYPES else "string"
+    if is_float_dtype(dtype):
+        return "float64" if dtype.itemsize == 8 else "float32"
+    if is_integer_dtype(dtype):
+        bits = dtype.itemsize * 8
+        unsigned = str(dtype).lower().startswith("u")
+        return f"int{min(bits * 2, 64) if unsigned else bits}"
+    return "string"
 
 
-def _check_keys(document: Mapping[str, Any], model: type) -> None:
+def _nullable(values: pd.Series) -> bool:
+    """Tell if values are missing here, or somewhere in the table by the dtype it was read with."""
+    number = is_integer_dtype(values.dtype) or is_bool_dtype(values.dtype)
+    by_dtype = number and pd.api.types.is_extension_array_dtype(values.dtype)
+    return bool(by_dtype or values.isna().any())
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None and value is not False
+
+
+def _check_keys(document: Mapping[str, Any], model: type, needed: Sequence[str]) -> None:
     known = [field.name for field in fields(model)]
     for key in document:
         if key not in known:
             guess = nearest(key, known)
             hint = f" (nearest: {guess!r})" if guess else ""
             raise ConfigurationError(f"A schema has no {key!r}{hint}. Known: {', '.join(known)}.")
+    for key in needed:
+        if key not in document:
+            raise ConfigurationError(f"A schema lacks {key!r} in {dict(document)!r}.")

@@ -20,6 +20,8 @@ FORMATS = {
     ".ndjson": "json",
     ".json": "json",
     ".jsonl.gz": "json",
+    ".ndjson.gz": "json",
+    ".json.gz": "json",
 }
 
 
@@ -32,6 +34,8 @@ class Source:
     path : str
         As the user wrote it.
     filesystem : fsspec.AbstractFileSystem
+    location : str
+        The path as the file system calls it: absolute, without the protocol.
     files : tuple of str
         In order, without the protocol.
     format : str
@@ -40,6 +44,7 @@ class Source:
 
     path: str
     filesystem: Any
+    location: str
     files: tuple[str, ...]
     format: str
 
@@ -47,7 +52,8 @@ class Source:
 def find_source(path: str | os.PathLike[str]) -> Source:
     """Find the files of a table: a file, a folder (at any depth), a glob, a Delta Lake table.
 
-    Hidden files, and those whose name starts with an underscore, are left out.
+    A glob may match files and folders. Hidden files, and those whose name starts with an
+    underscore, are left out.
 
     Raises
     ------
@@ -60,15 +66,15 @@ def find_source(path: str | os.PathLike[str]) -> Source:
     try:
         filesystem, location = fsspec.core.url_to_fs(path)
         if filesystem.isdir(location) and filesystem.isdir(f"{location.rstrip('/')}/_delta_log"):
-            return Source(path, filesystem, (), "delta")
+            return Source(path, filesystem, location, (), "delta")
         files = _list(filesystem, location, path)
-    except (ImportError, ValueError) as error:
-        if isinstance(error, DmlkitError):
-            raise
-        raise InputError(f"Cannot open {path!r}: {error}.") from None
+    except DmlkitError:
+        raise
     except PermissionError as error:
         raise InputError(f"No permission to read {error.filename or path!r}.") from None
-    return Source(path, filesystem, files, _format(files, path))
+    except (ImportError, ValueError, OSError) as error:
+        raise InputError(f"Cannot open {path!r}: {str(error).rstrip('.')}.") from None
+    return Source(path, filesystem, location, files, _format(files, path))
 
 
 def read_error(path: str, error: Exception) -> InputError:
@@ -81,22 +87,33 @@ def read_error(path: str, error: Exception) -> InputError:
 
 
 def _list(filesystem: Any, location: str, path: str) -> tuple[str, ...]:
+    matches = [location]
     if "*" in location or "?" in location:
-        found = {name: filesystem.info(name) for name in filesystem.glob(location)}
-        found = {name: info for name, info in found.items() if info["type"] == "file"}
-    elif filesystem.isdir(location):
-        found = filesystem.find(location, detail=True)
-        found = {name: info for name, info in found.items() if not _hidden(name, location)}
-    elif filesystem.exists(location):
-        found = {location: filesystem.info(location)}
-    else:
-        found = {}
-    if not found:
+        matches = filesystem.glob(location)
+    sizes: dict[str, int] = {}
+    for match in matches:
+        sizes |= _sizes(filesystem, match)
+    if not sizes:
         raise MissingFileError(_nothing_there(filesystem, location, path))
-    empty = [name for name, info in found.items() if info["size"] == 0]
-    if empty:
-        raise InputError(f"The file {empty[0]!r} is empty (0 bytes). Remove it or write it again.")
-    return tuple(sorted(found))
+    if empty := sorted(name for name, size in sizes.items() if size == 0):
+        others = f" (and {len(empty) - 1} more files are)" if len(empty) > 1 else ""
+        raise InputError(
+            f"The file {empty[0]!r} is empty (0 bytes){others}. Remove it or write it again."
+        )
+    return tuple(sorted(sizes))
+
+
+def _sizes(filesystem: Any, location: str) -> dict[str, int]:
+    """Return the files that a path without wildcards means, with their bytes."""
+    if filesystem.isdir(location):
+        found = filesystem.find(location, detail=True)
+        if logs := sorted(name for name in found if "/_delta_log/" in name):
+            table = logs[0].partition("/_delta_log/")[0]
+            raise InputError(f"{location!r} holds the Delta Lake table {table!r}: read that.")
+        return {name: info["size"] for name, info in found.items() if not _hidden(name, location)}
+    if filesystem.exists(location):
+        return {location: filesystem.info(location)["size"]}
+    return {}
 
 
 def _hidden(name: str, root: str) -> bool:

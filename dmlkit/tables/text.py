@@ -1,15 +1,19 @@
-"""CSV and JSON-lines files as partitions of whole lines, with one set of types for all of them."""
+"""CSV and JSON-lines files as partitions of whole lines, with one set of types for all of them.
 
-import io
-from collections.abc import Callable, Sequence
+How lines become columns is in `csv_lines` and `json_lines`.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
+import pyarrow.parquet
 
 from dmlkit.errors import InputError
+from dmlkit.tables import csv_lines, json_lines
 from dmlkit.tables.sources import Source, read_error
 
 __all__ = ["PROBLEM", "TextPiece", "plan_text", "read_text_piece"]
@@ -17,8 +21,13 @@ __all__ = ["PROBLEM", "TextPiece", "plan_text", "read_text_piece"]
 #: Added to tables that are read as text: why a row could not be read, missing for good rows.
 PROBLEM = "__problem"
 
-#: From how much of the first file the types are taken.
+#: From how much of a file the types are taken.
 SAMPLE_BYTES = 1 << 20
+
+#: How much of a file is looked through at once for where rows end.
+SCAN_BYTES = 1 << 24
+
+LINES = {"csv": csv_lines, "json": json_lines}
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,11 @@ class TextPiece:
     format: str
     start: int
     stop: int | None
-    columns: tuple[str, ...]
+
+    @property
+    def files(self) -> list[str]:
+        """The file that rows of this piece are from."""
+        return [self.file]
 
 
 def plan_text(
@@ -47,36 +60,42 @@ def plan_text(
         Leave the columns of CSV as text, so that each value can be checked for itself, and add
         the column `PROBLEM`.
     """
-    schema = _sample_schema(source)
-    if as_text and source.format == "csv":
-        schema = pa.schema([pa.field(name, pa.string()) for name in (*schema.names, PROBLEM)])
-    columns = tuple(name for name in schema.names if name != PROBLEM)
+    names, schema, breaks = _sample_schema(source)
+    if as_text:
+        fields = schema if source.format == "json" else [pa.field(n, pa.string()) for n in names]
+        schema = pa.schema([*fields, pa.field(PROBLEM, pa.string())])
     pieces = []
     for name in source.files:
         if source.format == "csv":
-            _check_header(source, name, columns)
-        if name.endswith(".gz"):
-            pieces.append(TextPiece(source.filesystem, name, source.format, 0, None, columns))
-            continue
-        size = source.filesystem.info(name)["size"]
-        for start in range(0, size, partition_bytes):
-            stop = min(start + partition_bytes, size)
-            pieces.append(TextPiece(source.filesystem, name, source.format, start, stop, columns))
+            _check_header(source, name, names)
+        for start, stop in _ranges(source, name, partition_bytes, breaks):
+            pieces.append(TextPiece(source.filesystem, name, source.format, start, stop))
     return pieces, schema
 
 
 def read_text_piece(
-    piece: TextPiece, schema: pa.Schema, columns: Sequence[str], expression: Any
+    piece: TextPiece, schema: pa.Schema, columns: Sequence[str], filters: Any
 ) -> pa.Table:
     """Read the columns of a piece, with the types of `schema`, rows filtered."""
+    fields = pa.schema([field for field in schema if field.name != PROBLEM])
     try:
         block = _block(piece)
-        parse = _parse_csv if piece.format == "csv" else _parse_json
-        table = parse(piece, block, schema)
-    except (pa.ArrowException, OSError, EOFError) as error:
-        raise _conversion_error(piece.file, error) from None
-    if expression is not None:
-        table = table.filter(expression)
+        table, bad = LINES[piece.format].parse(block, fields, piece.file)
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        raise _reading_error(piece, fields.names, error) from None
+    if PROBLEM in schema.names:
+        good = table.append_column(PROBLEM, pa.nulls(len(table), pa.string()))
+        problems = pa.table({PROBLEM: pa.array([str(each) for each in bad], pa.string())})
+        table = pa.concat_tables([good, problems], promote_options="default").cast(schema)
+    elif bad:
+        where = _line_number(piece, bad[0].line)
+        raise InputError(
+            f"{piece.file!r} has {len(bad):,} rows that cannot be read. The first{where}: {bad[0]}\n"
+            "Repair the file, or read it with a schema and a folder for quarantine "
+            "(read_table(path, schema=..., quarantine=...))."
+        )
+    if filters is not None:
+        table = table.filter(pyarrow.parquet.filters_to_expression(filters))
     return table.select(list(columns))
 
 
@@ -98,114 +117,101 @@ def _block(piece: TextPiece) -> bytes:
             if block and not block.endswith(b"\n"):
                 block += file.readline()
     if piece.start == 0 and piece.format == "csv":
-        block = block.partition(b"\n")[2]
-    return block
+        return block.partition(b"\n")[2]
+    return block.removeprefix(b"\xef\xbb\xbf") if piece.start == 0 else block
 
 
-def _parse_csv(piece: TextPiece, block: bytes, schema: pa.Schema) -> pa.Table:
-    as_text = PROBLEM in schema.names
-    ragged: list[str] = []
-
-    def skip(row: Any) -> str:
-        ragged.append(
-            f"ragged row of {piece.file}: {row.actual_columns} fields instead of "
-            f"{row.expected_columns}: {(row.text or '').strip()[:200]}"
-        )
-        return "skip"
-
-    fields = [schema.field(name) for name in piece.columns]
-    table = _csv_table(block, fields, skip) if block.strip() else pa.schema(fields).empty_table()
-    if not as_text:
-        if ragged:
-            raise InputError(f"{len(ragged)} rows cannot be read, such as a {ragged[0]}.")
-        return table
-    good = table.append_column(PROBLEM, pa.nulls(len(table), pa.string()))
-    bad = pa.table({PROBLEM: pa.array(ragged, pa.string())})
-    return pa.concat_tables([good, bad], promote_options="default").cast(schema)
+def _ranges(
+    source: Source, name: str, partition_bytes: int, breaks: bool
+) -> Iterator[tuple[int, int | None]]:
+    """Return from where to where the partitions of a file reach."""
+    if name.endswith(".gz"):
+        yield 0, None
+        return
+    size = source.filesystem.info(name)["size"]
+    start = 0
+    while start < size:
+        stop = min(start + partition_bytes, size)
+        if breaks and stop < size:
+            stop = _row_end(source.filesystem, name, start, stop)
+        yield start, stop
+        start = stop
 
 
-def _csv_table(block: bytes, fields: Sequence[pa.Field], skip: Callable[[Any], str]) -> pa.Table:
-    return pyarrow.csv.read_csv(
-        io.BytesIO(block),
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=[field.name for field in fields], use_threads=False
-        ),
-        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=skip),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={field.name: field.type for field in fields},
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
+def _row_end(filesystem: Any, name: str, start: int, stop: int) -> int:
+    """Return the first end of a row at or after `stop`, a row starting at `start`.
+
+    Where quoted values hold line breaks, a line's end is a row's if the quotes so far are even.
+    """
+    quotes, position = 0, start
+    with filesystem.open(name, "rb") as file:
+        file.seek(start)
+        while position < stop:
+            block = file.read(min(SCAN_BYTES, stop - position))
+            quotes += block.count(b'"')
+            position += len(block)
+        while line := file.readline():
+            quotes += line.count(b'"')
+            position += len(line)
+            if quotes % 2 == 0:
+                break
+    return position
 
 
-def _parse_json(_piece: TextPiece, block: bytes, schema: pa.Schema) -> pa.Table:
-    if not block.strip():
-        return schema.empty_table()
-    options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    read = pyarrow.json.ReadOptions(use_threads=False, block_size=max(len(block) + 1, 1024))
-    return pyarrow.json.read_json(io.BytesIO(block), read_options=read, parse_options=options)
+def _sample_schema(source: Source) -> tuple[list[str], pa.Schema, bool]:
+    """Return columns, types, and whether quoted values hold line breaks, by the first rows."""
+    for name in source.files:
+        try:
+            with _open(source.filesystem, name) as file:
+                sample = file.read(SAMPLE_BYTES)
+                if len(sample) == SAMPLE_BYTES and not sample.endswith(b"\n"):
+                    sample += file.readline()
+            schema, rows, breaks = LINES[source.format].sample(sample, name)
+        except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+            raise read_error(name, error) from None
+        if rows:
+            break
+    return schema.names, schema, breaks
 
 
-def _sample_schema(source: Source) -> pa.Schema:
-    first = source.files[0]
-    with _open(source.filesystem, first) as file:
-        sample = file.read(SAMPLE_BYTES)
-        if not sample.endswith(b"\n"):
-            sample += file.readline()
+def _check_header(source: Source, name: str, names: Sequence[str]) -> None:
     try:
-        if source.format == "csv":
-            return _sample_csv(sample, first)
-        return pyarrow.json.read_json(
-            io.BytesIO(sample), read_options=pyarrow.json.ReadOptions(block_size=len(sample) + 1)
-        ).schema
-    except pa.ArrowException as error:
-        raise _conversion_error(first, error) from None
-
-
-def _sample_csv(sample: bytes, file: str) -> pa.Schema:
-    header = _header(sample, file)
-    options = pyarrow.csv.ParseOptions(invalid_row_handler=lambda _: "skip")
-    schema = pyarrow.csv.read_csv(io.BytesIO(sample), parse_options=options).schema
-    unknown = pa.types.is_null
-    return pa.schema(
-        [
-            pa.field(name, pa.string() if unknown(field.type) else field.type)
-            for name, field in zip(header, schema, strict=True)
-        ]
-    )
-
-
-def _header(sample: bytes, file: str) -> list[str]:
-    first_line = sample.partition(b"\n")[0].decode("utf-8-sig", errors="replace").strip("\r")
-    names = first_line.split(",") if '"' not in first_line else _quoted(first_line)
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"The header of {file!r} has two columns {repeated[0]!r}.")
-    if not all(names):
-        raise InputError(f"The header of {file!r} has a column without a name: {first_line!r}.")
-    return names
-
-
-def _quoted(line: str) -> list[str]:
-    return pyarrow.csv.read_csv(io.BytesIO(line.encode() + b"\n")).column_names
-
-
-def _check_header(source: Source, name: str, columns: Sequence[str]) -> None:
-    with _open(source.filesystem, name) as file:
-        header = _header(file.readline(), name)
-    if header != list(columns):
+        with _open(source.filesystem, name) as file:
+            header = csv_lines.header(file.readline(), name)
+    except (OSError, EOFError, zlib.error) as error:
+        raise read_error(name, error) from None
+    if header != list(names):
         raise InputError(
             f"The header of {name!r} is {', '.join(header)}, but that of {source.files[0]!r} is "
-            f"{', '.join(columns)}. The files of a table must have the same columns."
+            f"{', '.join(names)}. The files of a table must have the same columns."
         )
 
 
-def _conversion_error(file: str, error: Exception) -> InputError:
-    text = str(error)
-    if "conversion error" in text or "changed from" in text:
+def _line_number(piece: TextPiece, line: int | None) -> str:
+    """Return at which line of its file a line of a piece is."""
+    if line is None:
+        return ""
+    before = 1 if piece.format == "csv" else 0
+    if piece.start:
+        with piece.filesystem.open(piece.file, "rb") as file:
+            before = file.read(piece.start).count(b"\n")
+    return f" is line {before + line:,}"
+
+
+def _reading_error(piece: TextPiece, names: Sequence[str], error: Exception) -> InputError:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if number := re.match(r"In CSV column #(\d+): ", text):
+        text = f"column {names[int(number[1])]!r}, {text[number.end() :]}"
+    if "UTF8" in text:
         return InputError(
-            f"A value in {file!r} does not fit its column: {text.splitlines()[0]}.\n"
-            "Types are taken from the first rows; check the table with a schema to have such "
-            "rows put in quarantine (dmlkit.tables.check_table)."
+            f"{piece.file!r} is not UTF-8 text ({text}). Convert it, for example with "
+            "`iconv -f latin1 -t utf-8`."
         )
-    return read_error(file, error)
+    if "conversion error" in text:
+        return InputError(
+            f"A value in {piece.file!r} does not fit its column: {text}.\n"
+            "Types are taken from the first rows. Read the table with a schema, which says the "
+            "type, and have such rows put in quarantine "
+            "(read_table(path, schema=..., quarantine=...))."
+        )
+    return read_error(piece.file, error)

@@ -1,0 +1,158 @@
+"""Values of a column as the dtype of a schema: converted where they can be, else missing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_float_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+)
+
+from dmlkit.tables.schema import Column
+
+__all__ = ["cast_column", "is_missing", "parse_column"]
+
+#: Above this, float64 does not hold every whole number.
+EXACT_FLOAT = 2.0**53
+
+#: Texts for a missing number, time or truth value; in a column of text they are values.
+NO_VALUE = ("", "nan", "na", "n/a", "#n/a", "null", "none")
+
+WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+
+UNSIGNED_LIMIT = np.iinfo("int64").max
+
+
+def is_missing(values: pd.Series, parsed: pd.Series, column: Column) -> np.ndarray:
+    """Tell which values are missing, or say in words that they are.
+
+    Parameters
+    ----------
+    values : pandas.Series
+    parsed : pandas.Series
+        What `parse_column` made of them.
+    column : Column
+    """
+    missing = values.isna().to_numpy(dtype=bool, copy=True)
+    if column.dtype != "string" and _is_text(values):
+        # Only what is not a number or time otherwise is looked at: few rows of a good table.
+        suspects = np.flatnonzero(parsed.isna().to_numpy(dtype=bool) & ~missing)
+        words = values.take(suspects).astype("str").str.strip().str.lower()
+        missing[suspects[words.isin(NO_VALUE).to_numpy()]] = True
+    return missing
+
+
+def parse_column(values: pd.Series, column: Column) -> pd.Series:
+    """Return the values as numbers, times, truth values or text; missing where that fails.
+
+    Times as text are ISO 8601; an offset is taken into account and the result is UTC without a
+    zone, the same in every partition.
+    """
+    if column.dtype == "datetime":
+        return _times(values)
+    if column.dtype == "string":
+        return values.astype("str").where(values.notna(), None)
+    if column.dtype == "bool":
+        return _truth_values(values)
+    if column.dtype.startswith("int"):
+        return _integers(values, column.dtype)
+    return _finite(values, column.dtype)
+
+
+def cast_column(values: pd.Series, column: Column) -> pd.Series:
+    """Return good values with the column's dtype; a datetime keeps its resolution."""
+    parsed = parse_column(values, column)
+    dtype: Any = column.pandas_dtype
+    return parsed if column.dtype == "datetime" else parsed.astype(dtype)
+
+
+def _is_text(values: pd.Series) -> bool:
+    return not (is_numeric_dtype(values.dtype) or is_datetime64_any_dtype(values.dtype))
+
+
+def _times(values: pd.Series) -> pd.Series:
+    if is_datetime64_any_dtype(values.dtype):
+        return values
+    texts = values.astype("str") if values.dtype == object else values
+    parsed = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+    return parsed.dt.tz_localize(None).astype("datetime64[us]")
+
+
+def _truth_values(values: pd.Series) -> pd.Series:
+    if is_bool_dtype(values.dtype):
+        return values
+    if is_numeric_dtype(values.dtype):
+        return values.where(values.isin((0, 1))).astype("boolean")
+    return values.astype("str").str.strip().str.lower().map(WORDS).astype("boolean")
+
+
+def _finite(values: pd.Series, dtype: str) -> pd.Series:
+    if is_bool_dtype(values.dtype) or is_integer_dtype(values.dtype):
+        return values
+    numbers = _numbers_of_text(values) if _is_text(values) else values
+    own: Any = numbers.dtype
+    narrower = min(own.name.lower(), dtype, key=lambda name: np.dtype(name).itemsize)
+    largest = np.finfo(narrower).max
+    finite = numbers.isna() | (numbers.abs() <= largest)
+    return numbers if finite.all() else numbers.where(finite)
+
+
+def _integers(values: pd.Series, dtype: str) -> pd.Series:
+    """Return whole numbers within the range of `dtype`, none of them through float64."""
+    if is_bool_dtype(values.dtype):
+        return values
+    if is_integer_dtype(values.dtype):
+        numbers = values
+    elif is_float_dtype(values.dtype):
+        numbers = _whole(values.to_numpy(dtype="float64", na_value=np.nan), values.index)
+    else:
+        numbers = _integers_of_text(values)
+    limits = np.iinfo(dtype)
+    own = np.iinfo(numbers.dtype.name.lower())
+    if own.min >= limits.min and own.max <= limits.max:
+        return numbers
+    outside = ((numbers < limits.min) | (numbers > limits.max)).fillna(value=False)
+    return numbers.astype(_nullable(numbers.dtype)).mask(outside) if outside.any() else numbers
+
+
+def _nullable(dtype: Any) -> Any:
+    name = str(dtype).lower()
+    return name.replace("uint", "UInt") if name.startswith("u") else name.replace("int", "Int")
+
+
+def _whole(numbers: np.ndarray, index: pd.Index) -> pd.Series:
+    """Return floats as Int64, missing where they are not whole or too large."""
+    with np.errstate(invalid="ignore"):
+        whole = (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**63)
+    integers = np.where(whole, numbers, 0).astype("int64")
+    return pd.Series(pd.arrays.IntegerArray(integers, ~whole), index=index)
+
+
+def _integers_of_text(values: pd.Series) -> pd.Series:
+    numbers = _numbers_of_text(values)
+    if is_integer_dtype(numbers.dtype):
+        return numbers
+    floats = numbers.to_numpy(dtype="float64", na_value=np.nan)
+    integers = _whole(floats, values.index)
+    with np.errstate(invalid="ignore"):
+        large = np.flatnonzero(np.abs(floats) >= EXACT_FLOAT)
+    for position in large.tolist():
+        integers.iloc[position] = _exact(str(values.iloc[position]))
+    return integers
+
+
+def _numbers_of_text(values: pd.Series) -> pd.Series:
+    texts = values.astype("str") if values.dtype == object else values
+    return pd.to_numeric(texts, errors="coerce")
+
+
+def _exact(text: str) -> Any:
+    try:
+        number = int(text)
+    except ValueError:
+        return pd.NA
+    return number if abs(number) <= UNSIGNED_LIMIT else pd.NA
