@@ -1,7 +1,8 @@
 """Features that look back in time and never ahead: windows per entity, calendar, ratios."""
 
 from dmlkit.features.feature_set import FeatureSet
-from dmlkit.features.rowwise import Calendar, Columns, Ratio, ZScore
+from dmlkit.features.ratios import Ratio, ZScore
+from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.windows import TimeWindows
 
 __all__ = ["Calendar", "Columns", "FeatureSet", "Ratio", "TimeWindows", "ZScore"]

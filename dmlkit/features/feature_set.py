@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-import dask
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, nearest
-from dmlkit.features.rowwise import Calendar, Columns, Ratio, ZScore
-from dmlkit.features.step import Step, check_columns
+from dmlkit.features.ratios import Ratio, ZScore
+from dmlkit.features.rowwise import Calendar, Columns
+from dmlkit.features.step import Step, check_columns, check_new
 from dmlkit.features.windows import TimeWindows, add_windows
+from dmlkit.graph import add_up, for_each
 
 __all__ = ["FeatureSet"]
 
@@ -61,7 +63,7 @@ class FeatureSet:
     >>> print(features.explain())
     1. shuffle by 'card', 1 new column: by 'card' over 30d: mean of amount
     2. row by row: as they are: amount; amount over card_amount_mean_30d
-    Learned at fit: nothing. Looks back 30 days 00:00:00.
+    Learned at fit: nothing. Looks back 30 days.
     """
 
     steps: Sequence[Any]
@@ -111,14 +113,16 @@ class FeatureSet:
         if not names:
             self.learned_ = {}
             return self
-        parts = [dask.delayed(_levels)(part, names) for part in frame[names].to_delayed()]
-        self.learned_ = dask.delayed(_merge_levels)(parts).compute()
-        for name, levels in self.learned_.items():
+        parts = for_each(_levels, frame[names].to_delayed())
+        learned = add_up(parts, _merge_levels).compute()
+        for name, levels in learned.items():
             if len(levels) > MOST_LEVELS:
                 raise InputError(
-                    f"Column {name!r} has {len(levels):,} levels (such as {levels[0]!r}): that is "
-                    "an identifier. Leave it out, or use it as the entity of TimeWindows."
+                    f"Column {name!r} has more than {MOST_LEVELS:,} levels (such as "
+                    f"{min(levels)!r}): that is an identifier. Leave it out, or use it as the "
+                    "entity of TimeWindows."
                 )
+        self.learned_ = {name: sorted(levels) for name, levels in learned.items()}
         return self
 
     def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
@@ -128,17 +132,19 @@ class FeatureSet:
         ----------
         frame : dask.dataframe.DataFrame
         partitions : int, optional
-            Number of partitions of the result where there are windows; that of `frame` without.
+            Number of partitions of the result where there are windows. Without it: as many as
+            keep them, with the new columns, about as large as those of `frame`.
 
         Returns
         -------
         dask.dataframe.DataFrame
-            The columns of `frame` and the features. With windows, the rows are sorted by the
-            last entity that was shuffled by, and the same whatever the partitions of `frame`.
+            The columns of `frame` and the features. With windows, rows of the entity that was
+            shuffled by last are together and by time; the order of rows is the same whatever the
+            partitions of `frame` and of the result.
         """
         self._check(frame._meta)
         for windows in self._plan():
-            frame = add_windows(frame, windows, partitions or frame.npartitions)
+            frame = add_windows(frame, windows, partitions)
         steps, learned = self._rowwise(), self.learned_ or {}
         meta = _apply(frame._meta, steps, learned)
         return frame.map_partitions(_apply, steps, learned, meta=meta)
@@ -160,7 +166,8 @@ class FeatureSet:
         categorical = [name for step in self.steps for name in getattr(step, "categorical", ())]
         learned = f"the levels of {', '.join(categorical)}" if categorical else "nothing"
         numbered = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
-        return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {self.history}."])
+        back = str(self.history).removesuffix(" 00:00:00")
+        return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {back}."])
 
     def to_dict(self) -> dict[str, Any]:
         """Return declaration and what was learned as JSON-able values."""
@@ -210,11 +217,7 @@ class FeatureSet:
         for step in self._windows():
             step.check(meta)
         made = set(self.get_feature_names_out()) - set(self._plain_columns())
-        if clash := sorted(made & set(meta.columns)):
-            raise InputError(
-                f"The table has a column {clash[0]!r} already, which is the name of a feature. "
-                "Rename or drop it."
-            )
+        check_new(meta, sorted(made))
 
 
 def _apply(
@@ -237,9 +240,17 @@ def _step(document: Mapping[str, Any]) -> Any:
     return KINDS[kind].from_dict(document)
 
 
-def _levels(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, set[Any]]:
-    return {name: set(frame[name].dropna().unique().tolist()) for name in names}
+def _levels(frame: pd.DataFrame) -> dict[str, set[Any]]:
+    return {
+        str(name): _at_most(set(column.dropna().unique().tolist()))
+        for name, column in frame.items()
+    }
 
 
-def _merge_levels(parts: Sequence[dict[str, set[Any]]]) -> dict[str, list[Any]]:
-    return {name: sorted(set().union(*(part[name] for part in parts))) for name in parts[0]}
+def _merge_levels(parts: Sequence[dict[str, set[Any]]]) -> dict[str, set[Any]]:
+    return {name: _at_most(set().union(*(part[name] for part in parts))) for name in parts[0]}
+
+
+def _at_most(levels: set[Any]) -> set[Any]:
+    """Drop levels that are too many anyway, before an identifier fills the memory."""
+    return set(islice(levels, MOST_LEVELS + 1))

@@ -1,16 +1,16 @@
-"""Feature steps that look at one row at a time: plain columns, the calendar, ratios."""
+"""Feature steps that look at one row at a time: plain columns and the calendar."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError, nearest
 from dmlkit.features.step import check_columns, check_keys
 
-__all__ = ["CALENDAR_PARTS", "Calendar", "Columns", "Ratio", "ZScore"]
+__all__ = ["CALENDAR_PARTS", "Calendar", "Columns"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Columns:
         check_columns(meta, self.names)
         for name in self.names:
             dtype = meta[name].dtype
+            if pd.api.types.is_datetime64_any_dtype(dtype):
+                raise InputError(
+                    f"Column {name!r} is {dtype}; a model takes numbers. Make some of it with "
+                    "Calendar, or leave it out of the features."
+                )
             if name not in self.categorical and not pd.api.types.is_numeric_dtype(dtype):
                 raise InputError(
                     f"Column {name!r} is {dtype}; a model takes numbers. Name it in "
@@ -87,15 +92,15 @@ class Columns:
         return cls(**check_keys(cls, document))
 
 
-#: Each takes a datetime Series and returns small integers; missing times become -1.
-CALENDAR_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "hour": lambda time: time.dt.hour,
-    "weekday": lambda time: time.dt.day_of_week,
-    "weekend": lambda time: time.dt.day_of_week >= 5,
-    "night": lambda time: time.dt.hour <= 6,
-    "day_of_month": lambda time: time.dt.day,
-    "day_of_year": lambda time: time.dt.day_of_year,
-    "month": lambda time: time.dt.month,
+#: Each takes the `dt` of a datetime Series and returns numbers.
+CALENDAR_PARTS: dict[str, Callable[[Any], pd.Series]] = {
+    "hour": lambda clock: clock.hour,
+    "weekday": lambda clock: clock.day_of_week,
+    "weekend": lambda clock: (clock.day_of_week >= 5).astype("int16"),
+    "night": lambda clock: (clock.hour <= 6).astype("int16"),
+    "day_of_month": lambda clock: clock.day,
+    "day_of_year": lambda clock: clock.day_of_year,
+    "month": lambda clock: clock.month,
 }
 
 
@@ -109,7 +114,8 @@ class Calendar:
         A datetime column.
     parts : sequence of str
         ``hour``, ``weekday`` (Monday is 0), ``weekend`` (Saturday, Sunday), ``night`` (the hours
-        0 to 6), ``day_of_month``, ``day_of_year``, ``month``.
+        0 to 6), ``day_of_month``, ``day_of_year``, ``month``: small whole numbers,
+        and -1 where the time is missing.
     timezone : str, optional
         Where the clock hangs, such as ``"Europe/Brussels"``; a time without a zone is UTC then.
 
@@ -135,6 +141,7 @@ class Calendar:
                 raise ConfigurationError(
                     f"Unknown calendar part {part!r}{hint}. Known: {', '.join(CALENDAR_PARTS)}."
                 )
+        _check_timezone(self.timezone)
 
     @property
     def required_columns(self) -> list[str]:
@@ -159,11 +166,10 @@ class Calendar:
         if self.timezone is not None:
             zoned = time if time.dt.tz is not None else time.dt.tz_localize("UTC")
             time = zoned.dt.tz_convert(self.timezone)
+        there = time.notna()
         parts = {
-            f"{self.time}_{part}": CALENDAR_PARTS[part](time)
-            .where(time.notna(), -1)
-            .astype("int16")
-            for part in self.parts
+            name: CALENDAR_PARTS[part](time.dt).where(there, -1).astype("int16")
+            for name, part in zip(self.get_feature_names_out(), self.parts, strict=True)
         }
         return frame.assign(**parts)
 
@@ -182,140 +188,12 @@ class Calendar:
         return cls(**check_keys(cls, document))
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One column over another; missing where the divisor is zero or missing.
-
-    Parameters
-    ----------
-    numerator, denominator : str
-        Columns of the table, or features of earlier steps.
-    name : str, optional
-        ``{numerator}_over_{denominator}`` without.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"amount": [30.0, 1.0], "usual": [10.0, 0.0]})
-    >>> Ratio("amount", "usual").apply(table, {})["amount_over_usual"].tolist()
-    [3.0, nan]
-    """
-
-    kind: ClassVar[str] = "ratio"
-
-    numerator: str
-    denominator: str
-    name: str | None = None
-
-    @property
-    def required_columns(self) -> list[str]:
-        """The columns that are read."""
-        return [self.numerator, self.denominator]
-
-    def get_feature_names_out(self) -> list[str]:
-        """Return the name of the feature."""
-        return [self.name or f"{self.numerator}_over_{self.denominator}"]
-
-    def check(self, meta: pd.DataFrame) -> None:
-        """Raise when a column is missing or no number."""
-        _check_numbers(meta, self.required_columns)
-
-    def apply(self, frame: pd.DataFrame, learned: Mapping[str, Any]) -> pd.DataFrame:  # noqa: ARG002
-        """Return the rows with the ratio."""
-        ratio = _divide(_numbers(frame, self.numerator), _numbers(frame, self.denominator))
-        return frame.assign(**{self.get_feature_names_out()[0]: ratio})
-
-    def explain(self) -> str:
-        """Tell in a sentence what it does."""
-        return f"{self.numerator} over {self.denominator}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the declaration as JSON-able values."""
-        document = {
-            "kind": self.kind,
-            "numerator": self.numerator,
-            "denominator": self.denominator,
-        }
-        return document | ({"name": self.name} if self.name else {})
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> "Ratio":
-        """Make it from what `to_dict` returned, or from a table of a TOML file."""
-        return cls(**check_keys(cls, document))
-
-
-@dataclass(frozen=True)
-class ZScore:
-    """How far a value lies from a mean, in standard deviations; missing where these are zero.
-
-    Parameters
-    ----------
-    value, mean, std : str
-        Columns of the table, or features of earlier steps.
-    name : str, optional
-        ``{value}_zscore_{mean}`` without.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> table = pd.DataFrame({"amount": [30.0], "mean": [10.0], "std": [8.0]})
-    >>> ZScore("amount", "mean", "std", name="z").apply(table, {})["z"].tolist()
-    [2.5]
-    """
-
-    kind: ClassVar[str] = "zscore"
-
-    value: str
-    mean: str
-    std: str
-    name: str | None = None
-
-    @property
-    def required_columns(self) -> list[str]:
-        """The columns that are read."""
-        return [self.value, self.mean, self.std]
-
-    def get_feature_names_out(self) -> list[str]:
-        """Return the name of the feature."""
-        return [self.name or f"{self.value}_zscore_{self.mean}"]
-
-    def check(self, meta: pd.DataFrame) -> None:
-        """Raise when a column is missing or no number."""
-        _check_numbers(meta, self.required_columns)
-
-    def apply(self, frame: pd.DataFrame, learned: Mapping[str, Any]) -> pd.DataFrame:  # noqa: ARG002
-        """Return the rows with the score."""
-        distance = _numbers(frame, self.value) - _numbers(frame, self.mean)
-        score = _divide(distance, _numbers(frame, self.std))
-        return frame.assign(**{self.get_feature_names_out()[0]: score})
-
-    def explain(self) -> str:
-        """Tell in a sentence what it does."""
-        return f"{self.value} against {self.mean} in units of {self.std}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the declaration as JSON-able values."""
-        document = {"kind": self.kind, "value": self.value, "mean": self.mean, "std": self.std}
-        return document | ({"name": self.name} if self.name else {})
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> "ZScore":
-        """Make it from what `to_dict` returned, or from a table of a TOML file."""
-        return cls(**check_keys(cls, document))
-
-
-def _check_numbers(meta: pd.DataFrame, columns: Sequence[str]) -> None:
-    check_columns(meta, columns)
-    for name in columns:
-        if not pd.api.types.is_numeric_dtype(meta[name].dtype):
-            raise InputError(f"Column {name!r} is {meta[name].dtype}, but a number is needed.")
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy(dtype="float64", na_value=np.nan)
-
-
-def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    quotient = np.full(len(numerator), np.nan)
-    np.divide(numerator, denominator, out=quotient, where=denominator != 0)
-    return quotient
+def _check_timezone(name: str | None) -> None:
+    try:
+        ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        guess = nearest(str(name), available_timezones())
+        hint = f" (nearest: {guess!r})" if guess else ""
+        raise ConfigurationError(
+            f"Unknown time zone {name!r}{hint}. Write it as 'Europe/Brussels'."
+        ) from None

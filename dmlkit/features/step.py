@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError, MissingColumnError, nearest
+from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, nearest
 
-__all__ = ["Step", "check_columns", "check_keys"]
+__all__ = ["Step", "check_columns", "check_keys", "check_new"]
 
 
 class Step(Protocol):
@@ -45,6 +45,16 @@ def check_columns(frame: Any, columns: Iterable[str]) -> None:
     for column in columns:
         if column not in frame.columns:
             raise MissingColumnError.of("frame", column, frame.columns)
+
+
+def check_new(frame: Any, features: Iterable[str]) -> None:
+    """Raise an InputError when a feature has the name of a column of `frame`."""
+    for feature in features:
+        if feature in frame.columns:
+            raise InputError(
+                f"The table has a column {feature!r} already, which is the name of a feature. "
+                "Rename or drop it."
+            )
 
 
 def check_keys(step: type, document: Mapping[str, Any]) -> dict[str, Any]:

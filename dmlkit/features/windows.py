@@ -1,6 +1,5 @@
 """Trailing time windows per entity: what was known of it when a row happened."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, nearest
-from dmlkit.features import kernels
-from dmlkit.features.shuffle import SortedRows, shuffle_by_entity
-from dmlkit.features.step import check_columns, check_keys
+from dmlkit.features import exact_kernels, kernels
+from dmlkit.features.lengths import in_whole_units, length_of
+from dmlkit.features.shuffle import buckets_for, shuffle_by_entity
+from dmlkit.features.sorted_rows import SortedRows
+from dmlkit.features.step import check_columns, check_keys, check_new
 
 __all__ = ["AGGREGATES", "TimeWindows", "add_windows"]
 
@@ -56,8 +57,8 @@ class TimeWindows:
     Notes
     -----
     The columns are ``{by}_{value}_{aggregate}_{window}``, with a delay followed by
-    ``_delay_{delay}``; counts are int64, all others float64. Sums are kept in double-double
-    arithmetic (see `dmlkit.features.kernels`).
+    ``_delay_{delay}``; counts are int64, all others float64. Sums, and sums of squares, are
+    exact and rounded once: a window's value depends on the values in it and on nothing else.
 
     Examples
     --------
@@ -68,7 +69,8 @@ class TimeWindows:
     ...     "amount": [10.0, 20.0, 5.0, 40.0],
     ... })
     >>> windows = TimeWindows("card", "time", ["7d"], {"amount": ["count", "sum"]})
-    >>> windows.transform(dd.from_pandas(table, npartitions=1)).compute().iloc[:, 3:]
+    >>> rows = windows.transform(dd.from_pandas(table, npartitions=1), partitions=1)
+    >>> rows.compute().iloc[:, 3:]
        card_amount_count_7d  card_amount_sum_7d
     0                     1                10.0
     1                     2                30.0
@@ -86,14 +88,15 @@ class TimeWindows:
     empty: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.windows or not self.aggregate:
+        if not self.windows or not any(self.aggregate.values()):
             raise ConfigurationError(
                 f"TimeWindows by {self.by!r} needs at least one window and one aggregate."
             )
+        _check_lists(self)
         for window in self.windows:
-            if _length(window) <= pd.Timedelta(0):
+            if length_of(window) <= pd.Timedelta(0):
                 raise ConfigurationError(f"The window {window!r} is not longer than nothing.")
-        if self.delay is not None and _length(self.delay) < pd.Timedelta(0):
+        if self.delay is not None and length_of(self.delay) < pd.Timedelta(0):
             raise ConfigurationError(f"The delay {self.delay!r} looks into the future.")
         for value, names in self.aggregate.items():
             for name in names:
@@ -107,8 +110,8 @@ class TimeWindows:
     @property
     def history(self) -> pd.Timedelta:
         """How far back the windows look."""
-        delay = _length(self.delay) if self.delay else pd.Timedelta(0)
-        return delay + max(_length(window) for window in self.windows)
+        delay = length_of(self.delay) if self.delay else pd.Timedelta(0)
+        return delay + max(length_of(window) for window in self.windows)
 
     def get_feature_names_out(self) -> list[str]:
         """Return the names of the columns that `transform` adds."""
@@ -120,19 +123,27 @@ class TimeWindows:
         return self
 
     def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
-        """Return the rows with the windows' columns, by entity and time, lazily.
+        """Return the rows with the windows' columns, lazily.
 
         Parameters
         ----------
         frame : dask.dataframe.DataFrame
         partitions : int, optional
-            Number of partitions of the result; as many as `frame` has without.
+            Number of partitions of the result. Without it: as many as keep them, with the new
+            columns, about as large as those of `frame`.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            The rows of an entity together and by time; entities in the order of a hash. The order
+            is the same whatever the partitions of `frame` and of the result.
         """
-        return add_windows(frame, [self], partitions or frame.npartitions)
+        return add_windows(frame, [self], partitions)
 
     def check(self, meta: pd.DataFrame) -> None:
         """Raise when a frame with the columns of `meta` lacks what is needed."""
         check_columns(meta, self.required_columns)
+        check_new(meta, self.get_feature_names_out())
         if not pd.api.types.is_datetime64_any_dtype(meta[self.time].dtype):
             raise InputError(
                 f"Column {self.time!r} is {meta[self.time].dtype}, but TimeWindows needs a "
@@ -148,11 +159,11 @@ class TimeWindows:
     def compute(self, rows: SortedRows) -> dict[str, np.ndarray]:
         """Return the columns of the windows for sorted rows."""
         columns: dict[str, np.ndarray] = {}
-        delay = _in_unit(self.delay or "0s", rows.unit)
+        delay = in_whole_units(length_of(self.delay or "0s"), rows.unit)
         values = {name: _values(rows.frame[name]) for name in self.aggregate}
         for window in self.windows:
-            length = _in_unit(window, rows.unit)
-            bounds = kernels.window_bounds(rows.codes, rows.times, length, delay)
+            oldest = in_whole_units(length_of(self.delay or "0s") + length_of(window), rows.unit)
+            bounds = kernels.window_bounds(rows.codes, rows.times, oldest - delay, delay)
             for value, names in self.aggregate.items():
                 found = _aggregates(names, rows.codes, values[value], *bounds)
                 for name in names:
@@ -200,29 +211,33 @@ class TimeWindows:
         return np.where(np.isnan(values), self.empty, values)
 
 
-def add_windows(frame: Any, steps: Sequence[TimeWindows], partitions: int) -> Any:
+def add_windows(frame: Any, steps: Sequence[TimeWindows], partitions: int | None) -> Any:
     """Add the columns of several `TimeWindows` on one entity with one shuffle.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        Sorted by entity and time in each of `partitions` partitions; the same rows in the same
-        order however `frame` was partitioned.
+        In the order of the entity's hash, then of time: the same rows in the same order however
+        `frame` was partitioned.
     """
     for step in steps:
         step.check(frame._meta)
     process = partial(_process, steps=tuple(steps))
-    return shuffle_by_entity(frame, steps[0].by, partitions, process, process(frame._meta))
+    meta = process(frame._meta)
+    buckets = partitions or buckets_for(frame, meta)
+    return shuffle_by_entity(frame, steps[0].by, steps[0].time, buckets, process, meta)
 
 
 def _process(frame: pd.DataFrame, steps: tuple[TimeWindows, ...]) -> pd.DataFrame:
-    rows = SortedRows(frame, steps[0].by, steps[0].time)
-    columns: dict[str, Any] = {}
-    for step in steps:
-        if step.time != steps[0].time:
-            rows = SortedRows(rows.frame, step.by, step.time)
-        columns |= step.compute(rows)
-    return pd.concat([rows.frame, pd.DataFrame(columns, copy=False)], axis=1)
+    """Sort rows by entity and time, and add the columns of all steps; again for another time."""
+    for time in dict.fromkeys(step.time for step in steps):
+        rows = SortedRows(frame, steps[0].by, time)
+        columns: dict[str, np.ndarray] = {}
+        for step in steps:
+            if step.time == time:
+                columns |= step.compute(rows)
+        frame = pd.concat([rows.frame, pd.DataFrame(columns, copy=False)], axis=1)
+    return frame
 
 
 def _aggregates(
@@ -238,12 +253,12 @@ def _aggregates(
     if {"count", "mean"} & set(names):
         found["count"] = kernels.sliding_count(*arguments)
     if {"sum", "mean"} & set(names):
-        found["sum"] = kernels.sliding_sum(*arguments)
+        found["sum"] = exact_kernels.sliding_sum(*arguments)
     if "mean" in names:
         with np.errstate(invalid="ignore"):
             found["mean"] = found["sum"] / np.where(found["count"] > 0, found["count"], np.nan)
     if {"std", "var"} & set(names):
-        found["var"] = kernels.sliding_variance(*arguments)
+        found["var"] = exact_kernels.sliding_variance(*arguments)
         found["std"] = np.sqrt(found["var"])
     if "max" in names:
         found["max"] = kernels.sliding_maximum(*arguments)
@@ -254,22 +269,20 @@ def _aggregates(
 
 def _values(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype="float64", na_value=np.nan)
+        return column.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # minus zero becomes zero
     return np.where(column.isna().to_numpy(), np.nan, 1.0)  # only to be counted
 
 
-def _length(text: str) -> pd.Timedelta:
-    try:
-        return pd.Timedelta(re.sub(r"(?<=\d)\s*d\b", "D", text))  # pandas calls a day "D"
-    except (ValueError, TypeError):
-        raise ConfigurationError(
-            f"{text!r} is no length of time. Write it as '30min', '1h' or '7d'."
-        ) from None
-
-
-def _in_unit(text: str, unit: str) -> int:
-    length = np.timedelta64(_length(text).as_unit("ns").value, "ns")
-    return int(length // np.timedelta64(1, unit))
+def _check_lists(step: "TimeWindows") -> None:
+    """Raise when a text stands where a list should, or something stands in a list twice."""
+    named = {"windows": step.windows} | {
+        f"aggregate of {value!r}": names for value, names in step.aggregate.items()
+    }
+    for what, names in named.items():
+        if isinstance(names, str):
+            raise ConfigurationError(f"{what} must be a list: write [{names!r}], not {names!r}.")
+        if twice := sorted({name for name in names if list(names).count(name) > 1}):
+            raise ConfigurationError(f"{what} names {twice[0]!r} twice.")
 
 
 def _check_aggregate(value: str, name: str) -> None:

@@ -1,0 +1,69 @@
+"""Hashes of values: the same for equal values on any machine, whatever their column's dtype."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+
+from dmlkit.features.sort_kernels import hash_texts
+
+__all__ = ["hash_integers", "hash_values"]
+
+
+def hash_values(values: Any) -> np.ndarray:
+    """Hash a column: 7 is the same as int8, int64 or category; what is missing has any hash.
+
+    Parameters
+    ----------
+    values : pd.Series or pd.Index
+
+    Returns
+    -------
+    (n,) uint64 array
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> numbers = pd.Series([7, 8, 7])
+    >>> (hash_values(numbers) == hash_values(numbers.astype("category"))).all()
+    np.True_
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        hashes = np.r_[hash_values(dtype.categories), np.uint64(0)]  # the last is for missing ones
+        return hashes[pd.Categorical(values).codes]
+    if is_integer_dtype(dtype) or is_bool_dtype(dtype):
+        whole = np.uint64 if getattr(dtype, "kind", "i") == "u" else np.int64
+        return hash_integers(values.to_numpy(dtype=whole, na_value=0))
+    if is_float_dtype(dtype):
+        # Adding zero makes minus zero zero: they are equal.
+        return hash_integers(values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0)
+    return _hash_texts(values)
+
+
+def hash_integers(values: np.ndarray) -> np.ndarray:
+    """Mix the bits of 8-byte values, one to one (the finalizer of splitmix64)."""
+    mixed = values.view(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _hash_texts(values: Any) -> np.ndarray:
+    try:
+        texts = pa.array(values, type=pa.large_string(), from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pd.util.hash_array(values.to_numpy(dtype=object), categorize=True)
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    return np.concatenate([np.empty(0, np.uint64), *map(_hash_chunk, chunks)])
+
+
+def _hash_chunk(texts: pa.Array) -> np.ndarray:
+    _, ends, data = texts.buffers()
+    if not len(texts) or ends is None:
+        return np.zeros(len(texts), np.uint64)
+    offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    letters = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    return hash_integers(hash_texts(offsets, letters))

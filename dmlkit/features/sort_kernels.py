@@ -1,0 +1,65 @@
+"""Row loops for bringing rows into order (numba): hashes of texts, rows by group. Arrays only."""
+
+import numpy as np
+
+from dmlkit.features.kernels import compiled
+
+__all__ = ["hash_texts", "rows_by_group"]
+
+FNV_START = np.uint64(0xCBF29CE484222325)
+FNV_FACTOR = np.uint64(0x100000001B3)
+
+
+@compiled
+def hash_texts(offsets, letters):  # type: ignore[no-untyped-def]
+    """Hash each text by its bytes (FNV-1a).
+
+    Parameters
+    ----------
+    offsets : (n + 1,) int64 array
+        Where in `letters` a text begins and the one before ends.
+    letters : uint8 array
+
+    Returns
+    -------
+    (n,) uint64 array
+    """
+    n = len(offsets) - 1
+    hashes = np.empty(n, np.uint64)
+    for i in range(n):
+        value = FNV_START
+        for place in range(offsets[i], offsets[i + 1]):
+            value = (value ^ np.uint64(letters[place])) * FNV_FACTOR
+        hashes[i] = value
+    return hashes
+
+
+@compiled
+def rows_by_group(groups, count):  # type: ignore[no-untyped-def]
+    """Return the numbers of the rows, group by group, each in the order in which they stand.
+
+    Parameters
+    ----------
+    groups : (n,) int64 array
+        From 0 to ``count - 1``.
+    count : int
+
+    Returns
+    -------
+    order : (n,) int64 array
+    ends : (count,) int64 array
+        Where in `order` each group ends.
+    """
+    ends = np.zeros(count, np.int64)
+    for group in groups:
+        ends[group] += 1
+    total = 0
+    for group in range(count):
+        size = ends[group]
+        ends[group] = total
+        total += size
+    order = np.empty(len(groups), np.int64)
+    for row in range(len(groups)):
+        order[ends[groups[row]]] = row
+        ends[groups[row]] += 1
+    return order, ends
