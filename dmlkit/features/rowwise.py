@@ -74,7 +74,7 @@ class Columns:
         for name in self.categorical:
             if name not in learned:
                 raise NotFittedError(f"The levels of {name!r} are not known yet: call fit first.")
-            levels[name] = frame[name].astype(pd.CategoricalDtype(learned[name]))
+            levels[name] = _with_levels(frame[name], learned[name])
         return frame.assign(**levels)
 
     def explain(self) -> str:
@@ -90,6 +90,14 @@ class Columns:
     def from_dict(cls, document: Mapping[str, Any]) -> "Columns":
         """Make it from what `to_dict` returned, or from a table of a TOML file."""
         return cls(**check_keys(cls, document))
+
+
+def _with_levels(column: pd.Series, levels: Sequence[Any]) -> Any:
+    """Return a column as a categorical of these levels; any other value is missing."""
+    dtype = pd.CategoricalDtype(list(levels))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.set_categories(dtype.categories)
+    return pd.Categorical.from_codes(dtype.categories.get_indexer(pd.Index(column)), dtype=dtype)
 
 
 #: Each takes the `dt` of a datetime Series and returns numbers.

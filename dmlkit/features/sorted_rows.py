@@ -147,5 +147,8 @@ def _sortable(column: pd.Series) -> np.ndarray:
     if _is_plain(column):
         plain = column.to_numpy()
         return plain.view(f"i{plain.dtype.itemsize}")
-    codes, values = _factorize(column)
+    try:
+        codes, values = _factorize(column)
+    except TypeError:  # lists and dictionaries
+        codes, values = _factorize(column.astype(str))
     return np.r_[_ranks(values, len(values)), -1][codes]
