@@ -99,16 +99,20 @@ def _times(time: pd.Series) -> tuple[np.ndarray, str]:
 
 def _order(frame: pd.DataFrame, groups: np.ndarray, count: int, times: np.ndarray) -> np.ndarray:
     """Order rows by group and time, and rows that tie by their other values."""
-    if (times[1:] >= times[:-1]).all():
-        order, _ = rows_by_group(groups, count)
-    else:
-        by_time = np.argsort(times)
-        order = by_time[rows_by_group(groups[by_time], count)[0]]
+    order = _order_by(groups, count, times)
     tied = _tied(groups[order], times[order])
     if tied is not None:
         places, ties = tied
         order[places] = order[places][_order_of_ties(frame.take(order[places]), ties)]
     return order
+
+
+def _order_by(groups: np.ndarray, count: int, key: np.ndarray) -> np.ndarray:
+    """Order rows by group, then key: faster than np.lexsort, and faster still on sorted keys."""
+    if (key[1:] >= key[:-1]).all():
+        return rows_by_group(groups, count)[0]
+    by_key = np.argsort(key)
+    return by_key[rows_by_group(groups[by_key], count)[0]]
 
 
 def _tied(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -129,7 +133,7 @@ def _order_of_ties(rows: pd.DataFrame, ties: np.ndarray) -> np.ndarray:
     places = order.copy()
     for column in sorted((rows[name] for name in rows), key=_is_plain, reverse=True):
         key = _sortable(column.iloc[order[places]])
-        by_key = np.lexsort((key, ties))
+        by_key = _order_by(ties, int(ties[-1]) + 1, key)
         order[places] = order[places][by_key]
         tied = _tied(ties[by_key], key[by_key])
         if tied is None:
