@@ -1,18 +1,23 @@
-"""The command ``dmlkit``: parses, calls, prints; decides nothing."""
+"""The command ``dmlkit``: parses, calls, prints; decides nothing.
 
+Dask is imported by the commands that need it, so that help comes at once.
+"""
+
+import contextlib
 import json
-import logging
+import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from distributed import KilledWorker
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dmlkit import __version__
 from dmlkit.errors import ConfigurationError, DmlkitError
@@ -21,6 +26,9 @@ __all__ = ["main"]
 
 FINE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
+#: Seconds that a stopped job has to close its cluster and to sweep up.
+GRACE = 15.0
+
 #: Metrics that are printed first, since they decide.
 FIRST = ("roc_auc", "average_precision", "card_precision")
 
@@ -28,13 +36,11 @@ FIRST = ("roc_auc", "average_precision", "card_precision")
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 fine, 1 the job failed, 2 wrong use, 130 stopped."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        commands.main(arguments, prog_name="dmlkit", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(WRONG_USE)
+        with _stopping_in_order():
+            commands.main(arguments, prog_name="dmlkit", standalone_mode=False)
+    except click.UsageError as error:
+        _fail(arguments, type(error).__name__, _wrong_use(error), WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
         _fail(arguments, "stopped", "Stopped. What was there before is untouched.", STOPPED)
     except ConfigurationError as error:
@@ -44,6 +50,63 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         _fail(arguments, type(error).__name__, _unexpected(error, arguments), FAILED)
     sys.exit(FINE)
+
+
+@contextlib.contextmanager
+def _stopping_in_order() -> Iterator[None]:
+    """Stop at the first signal, and let no further one break the sweeping up, but not for ever."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+
+    def stop(_number: int, _frame: Any) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        watchdog = threading.Timer(GRACE, _leave)
+        watchdog.daemon = True
+        watchdog.start()
+        raise KeyboardInterrupt
+
+    def insist(unraisable: Any) -> None:
+        """Interrupt again if the first time was in a callback of C, which swallows exceptions."""
+        if unraisable.exc_type is not KeyboardInterrupt:
+            hook(unraisable)
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    sys.unraisablehook = insist
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave() -> NoReturn:
+    """End the process where sweeping up hangs; the next job into the same folder goes on with it.
+
+    Local workers end with the process, and so does its hold on the output folder.
+    """
+    sys.stderr.write("Error: Stopped, without waiting for the workers.\n")
+    sys.stderr.flush()
+    os._exit(STOPPED)
+
+
+@contextlib.contextmanager
+def _cluster(scheduler: str | None) -> Iterator[Any]:
+    """Give a client; a local cluster is gone at the end, at once if the job was stopped."""
+    from dmlkit.cluster import connect, kill_workers, quiet_dask
+
+    quiet_dask()
+    with connect(scheduler) as client:
+        try:
+            yield client
+        except KeyboardInterrupt:
+            kill_workers(client)
+            raise
 
 
 @click.group(
@@ -91,7 +154,6 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
-    from dmlkit.cluster import connect
     from dmlkit.observe.console import show_progress
     from dmlkit.workflow import find_workflow, load_configuration, run_workflow
 
@@ -100,7 +162,7 @@ def run(
     if config is None and data is not None and (config := job.matching_preset(data)):
         console.print(f"Using the settings in {config}: they have the table's column names.")
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
-    with connect(scheduler) as client:
+    with _cluster(scheduler) as client:
         if client.dashboard_link:
             console.print(f"Dashboard: {client.dashboard_link}")
         with show_progress(console) as listener:
@@ -148,7 +210,6 @@ def score(
     Bad rows go to the folder OUT-quarantine.
     """
     from dmlkit.boosting import load_bundle
-    from dmlkit.cluster import connect
     from dmlkit.scoring import score_table
     from dmlkit.tables import write_table
 
@@ -157,7 +218,7 @@ def score(
     if history is None:
         console.print("! No --history: time windows see only the rows in --data.", style="yellow")
     quarantine = f"{out.rstrip('/')}-quarantine"
-    with connect(scheduler), console.status("Scoring"):
+    with _cluster(scheduler), console.status("Scoring"):
         scored = score_table(
             bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
         )
@@ -240,25 +301,34 @@ def _fail(arguments: Sequence[str], kind: str, message: str, code: int) -> NoRet
         _print_json(status="failed", error=kind, message=message)
     if "--debug" in arguments:
         traceback.print_exc()
-    Console(stderr=True).print(f"[bold red]Error:[/] {_escaped(message)}", soft_wrap=True)
+    from dmlkit.observe.console import shortened
+
+    text = Text.assemble(("Error: ", "bold red"), shortened(message))
+    Console(stderr=True).print(text, soft_wrap=True)
     sys.exit(code)
 
 
-def _escaped(message: str) -> str:
-    return message.replace("[", "\\[")
+def _wrong_use(error: click.UsageError) -> str:
+    """Return click's message with the help that answers it."""
+    command = error.ctx.command_path if error.ctx is not None else "dmlkit"
+    return f"{error.format_message()}\n`{command} --help` shows what there is."
 
 
 def _unexpected(error: Exception, arguments: Sequence[str]) -> str:
+    from distributed import KilledWorker
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
+
     if isinstance(error, KilledWorker):
         return (
             f"A task ended its worker again and again ({error.task}), most likely for want of "
             "memory. Use fewer threads or larger workers, or smaller partitions."
         )
+    if isinstance(error, NoWorkerError | NoValidWorkerError):
+        return (
+            "All workers of the cluster are gone, and none came back. If memory was short, give "
+            "them more; if they run elsewhere, look at their logs, and start them again."
+        )
     if isinstance(error, OSError) and error.errno is not None:
         return f"{error.strerror}: {error.filename or 'while writing'}."
     hint = "" if "--debug" in arguments else " Run it again with --debug for the traceback."
     return f"{type(error).__name__}: {error}.{hint}"
-
-
-def _stop(_number: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt

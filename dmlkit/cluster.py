@@ -1,6 +1,8 @@
 """The one way to a Dask client: `connect`. Deploying clusters elsewhere is not done here."""
 
+import asyncio
 import contextlib
+import logging
 import shutil
 import signal
 import warnings
@@ -9,19 +11,25 @@ from typing import Any, Literal
 import dask
 from dask.system import CPU_COUNT
 from dask.utils import format_bytes, parse_bytes
-from distributed import Client, default_client
+from distributed import Client, Nanny, default_client
 from distributed.deploy.utils import nprocesses_nthreads
 from distributed.system import MEMORY_LIMIT
 
 from dmlkit.errors import ClusterError, ConfigurationError
 
-__all__ = ["connect", "current_client", "lost_workers"]
+__all__ = ["connect", "current_client", "kill_workers", "lost_workers", "quiet_dask"]
 
 #: Share of the machine's memory that workers may use; the rest is for the client and the system.
 MEMORY_SHARE = 0.8
 
 #: A worker with less than this spends its time spilling.
 SMALLEST_WORKER = parse_bytes("512MiB")
+
+#: Where all workers of a local cluster are gone, a job ends with an error after this time.
+NO_WORKERS_TIMEOUT = "60s"
+
+#: Those of Dask and below it that print, tracebacks too, though the error is raised and told.
+LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado.application", "asyncio")
 
 
 def connect(
@@ -115,11 +123,39 @@ def lost_workers(client: Client, since: float = 0.0) -> list[dict[str, Any]]:
     ]
 
 
+def kill_workers(client: Client) -> None:
+    """End the workers of the client's own local cluster, if it has one, busy or not.
+
+    For a job that was stopped: closing a cluster waits for running tasks.
+    """
+    nannies = getattr(client.cluster, "workers", {}).values()
+
+    async def kill() -> None:
+        kills = [nanny.kill(timeout=0) for nanny in nannies if isinstance(nanny, Nanny)]
+        await asyncio.gather(*kills, return_exceptions=True)
+
+    with contextlib.suppress(Exception):  # closing comes next, and tells what went wrong
+        client.sync(kill, callback_timeout=5)
+
+
+def quiet_dask() -> None:
+    """Let Dask log nothing here, nor in the workers of a local cluster that is started later.
+
+    For programs that tell of every error themselves, such as the command line.
+    """
+    dask.config.set({"dmlkit.quiet": True})  # workers of local clusters are given the settings
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
 def dask_setup(_worker: Any) -> None:
     """Make a local worker leave Ctrl-C to the client (called by Dask: this module is a preload).
 
     A terminal sends the signal to every process of the job; only the client knows how to stop it.
+    A worker is as quiet as the client was when it started the cluster.
     """
+    if dask.config.get("dmlkit.quiet", False):
+        quiet_dask()
     with contextlib.suppress(ValueError):  # not in the main thread: nothing to do there
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -143,8 +179,13 @@ def _reason(error: BaseException) -> str:
 def _start_local(
     workers: int | None, threads: int | None, memory: str | int | None, gpus: Any
 ) -> Client:
-    common = {"dashboard_address": "127.0.0.1:8787", "preload": ["dmlkit.cluster"]}
-    with warnings.catch_warnings():
+    common = {
+        "dashboard_address": "127.0.0.1:8787",
+        "preload": ["dmlkit.cluster"],
+        "silence_logs": max(logging.WARNING, logging.getLogger("distributed").level),
+    }
+    patience = {"distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT}
+    with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:
             if _use_gpus(gpus):

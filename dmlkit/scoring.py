@@ -1,6 +1,6 @@
 """Scores for new rows from a model bundle: the same columns, checks, features and model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.boosting import Bundle
-from dmlkit.errors import MissingColumnError
+from dmlkit.errors import InputError
 from dmlkit.features import FeatureSet
 from dmlkit.tables import CheckedTable, Schema, check_table, read_table
 
-__all__ = ["ScoredTable", "score_rows", "score_table"]
+__all__ = ["ScoredTable", "read_renamed", "score_rows", "score_table"]
 
 #: Tells the rows to score from those of the history while both walk through the features.
 NEW = "__new"
@@ -86,49 +86,68 @@ def score_table(
     InputError
         A table cannot be read, or does not fit the schema that the model was trained with.
     """
-    label: str = bundle.metadata["label"]
     feature_set = FeatureSet.from_dict(bundle.features)
-    schema = _without(Schema.from_dict(bundle.schema), label)
+    schema = _with_labels_to_come(Schema.from_dict(bundle.schema), bundle.metadata["label"])
     checked = check_table(
         _read(data, bundle), schema, quarantine=quarantine, max_bad_share=max_bad_share
     )
     frame = checked.frame.assign(**{NEW: True})
-    if history is not None:
-        assert checked.time_minimum is not None  # the schema has a time, and there are good rows
+    if history is not None and checked.time_minimum is not None:
         since = checked.time_minimum - feature_set.history
-        past = _read(history, bundle)
-        past = past[past[schema.time] >= since].assign(**{NEW: False})
+        past = _past(history, since, schema, bundle, max_bad_share).assign(**{NEW: False})
         frame = dd.concat([_without_rows_of(frame, past, schema.unique), frame])
-    featured = feature_set.transform(frame)
+    label = bundle.metadata["label"]
+    featured = feature_set.transform(frame.assign(**{label: frame[label].astype("float64")}))
     featured = featured[featured[NEW]]
     names = feature_set.get_feature_names_out()
     scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
     return ScoredTable(scores.assign(flagged=scores["score"] >= bundle.threshold), checked)
 
 
-def _read(path: str, bundle: Bundle) -> Any:
+def read_renamed(
+    path: str, names: Mapping[str, str], *, filters: Any = None, as_text: bool = False
+) -> Any:
+    """Read the columns that `names` maps our names to, under our names, lazily."""
+    table = read_table(path, columns=list(names.values()), filters=filters, as_text=as_text)
+    return table.rename(columns={source: name for name, source in names.items()})
+
+
+def _read(path: str, bundle: Bundle, filters: Any = None) -> Any:
     """Read a table under the names of the training; a missing label is unknown in every row."""
     names: dict[str, str] = bundle.metadata["columns"]
     label: str = bundle.metadata["label"]
-    there = read_table(path).columns
-    if names[label] in there:
-        table = read_table(path, columns=list(names.values()))
-        table = table.rename(columns={source: name for name, source in names.items()})
-        return table.assign(**{label: table[label].astype("float64")})
-    sources = {name: source for name, source in names.items() if name != label}
-    for source in sources.values():
-        if source not in there:
-            raise MissingColumnError.of(path, source, there)
-    table = read_table(path, columns=list(sources.values()))
-    table = table.rename(columns={source: name for name, source in sources.items()})
+    if names[label] in read_table(path).columns:
+        return read_renamed(path, names, filters=filters, as_text=True)
+    names = {name: source for name, source in names.items() if name != label}
+    table = read_renamed(path, names, filters=filters, as_text=True)
     return table.assign(**{label: np.nan})
 
 
-def _without(schema: Schema, label: str) -> Schema:
-    """Return the schema without the label: a row is scored whether it is known or not."""
-    return replace(
-        schema, columns=tuple(column for column in schema.columns if column.name != label)
-    )
+def _past(
+    path: str, since: pd.Timestamp, schema: Schema, bundle: Bundle, max_bad_share: float
+) -> Any:
+    """Return the good rows of the history from `since` on; of Parquet only those are read."""
+    source = bundle.metadata["columns"][schema.time]
+    dtype = read_table(path).dtypes.get(source)
+    is_time = isinstance(dtype, np.dtype) and dtype.kind == "M" and since.tzinfo is None
+    filters = [(source, ">=", since)] if is_time else None
+    table = _read(path, bundle, filters)
+    past = check_table(table, schema, max_bad_share=max_bad_share).frame
+    if (getattr(past[schema.time].dtype, "tz", None) is None) != (since.tzinfo is None):
+        raise InputError(
+            f"The times in {source!r} have a zone in only one of the new rows and the history "
+            f"({path!r}). Write both with a zone, or both without."
+        )
+    return past[past[schema.time] >= since]
+
+
+def _with_labels_to_come(schema: Schema, label: str) -> Schema:
+    """Return the schema for rows whose label may not be known yet."""
+    columns = [
+        replace(column, nullable=True) if column.name == label else column
+        for column in schema.columns
+    ]
+    return replace(schema, columns=tuple(columns))
 
 
 def _without_rows_of(new: Any, past: Any, unique: Sequence[str]) -> Any:

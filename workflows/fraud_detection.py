@@ -9,17 +9,16 @@ from typing import Any
 
 import dask.dataframe as dd
 
-from dmlkit import read_table
 from dmlkit.boosting import Bundle, XGBClassifier, feature_importance
 from dmlkit.features import FeatureSet
 from dmlkit.metrics import best_threshold, evaluate_binary
 from dmlkit.model_selection import TrainValidationTest, count_periods, drop_known_entities
-from dmlkit.scoring import score_rows
-from dmlkit.tables import check_table
+from dmlkit.scoring import read_renamed, score_rows
+from dmlkit.tables import CheckedTable, check_table
 from dmlkit.tables.generate import card_transactions
 from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
 from dmlkit.workflows.fraud_artefacts import write_artefacts
-from dmlkit.workflows.fraud_settings import FraudSettings, matching_preset
+from dmlkit.workflows.fraud_settings import FraudSettings, identifier_types, matching_preset
 
 job = Workflow(
     "fraud-detection",
@@ -37,26 +36,36 @@ KEYS = ["transaction_id", "time", "customer_id", "terminal_id", "amount"]
 def read(run: Run) -> Any:
     """Read the table under the names that the job uses, or make one."""
     if run.data is None:
-        return card_transactions(**run.configuration.generate.model_dump())
+        table = card_transactions(**run.configuration.generate.model_dump())
+        run.note(types=identifier_types(table))
+        return table
     names = run.configuration.columns.model_dump()
-    table = read_table(run.data, columns=list(names.values()))
-    return table.rename(columns={source: name for name, source in names.items()})
+    run.note(types=identifier_types(read_renamed(run.data, names)))
+    return read_renamed(run.data, names, as_text=True)
 
 
 @job.stage(uses=["validation"])
 def validate(run: Run, read: Any) -> Any:
     """Let good rows go on, and put bad ones in quarantine; too many of them end the job."""
     settings = run.configuration.validation
-    checked = check_table(
-        read,
-        settings.schema_of(read),
-        quarantine=str(run.out / "quarantine"),
-        max_bad_share=settings.max_bad_share,
-    )
+    schema = settings.schema_for(run.records["read"].notes["types"])
+    quarantine = str(run.out / "quarantine")
+    checked = check_table(read, schema, quarantine=quarantine, max_bad_share=settings.max_bad_share)
     run.note(rows=checked.rows, bad_rows=checked.bad_rows, reasons=checked.reasons)
     run.note(first=str(checked.time_minimum), last=str(checked.time_maximum))
-    run.note(schema=settings.schema_of(read).to_dict(), examples=checked.examples)
+    run.note(schema=schema.to_dict(), examples=checked.examples, quarantine=quarantine)
+    if checked.bad_rows:
+        run.warn(_told(checked, quarantine))
     return checked.frame
+
+
+def _told(checked: CheckedTable, quarantine: str) -> str:
+    reasons = sorted(checked.reasons.items(), key=lambda item: -item[1])
+    return (
+        f"{checked.bad_rows:,} of {checked.rows:,} rows are bad and left out: "
+        + "; ".join(f"{rows:,} with {reason}" for reason, rows in reasons)
+        + f". They are in {quarantine}"
+    )
 
 
 @job.stage(uses=["features"], keep=TABLE)
@@ -104,7 +113,9 @@ def train(run: Run, split: TrainValidationTest) -> Bundle:
         score="score",
         costs=run.configuration.costs.costs(),
     )
-    run.note(learning_curve=model.evals_result(), device=model.device_, why=model.device_reason_)
+    (curve,) = model.evals_result().values()
+    run.note(learning_curve={"validation" if watched else "training": curve})
+    run.note(device=model.device_, why=model.device_reason_)
     return Bundle(
         model=model,
         features=notes["feature_set"],

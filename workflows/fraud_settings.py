@@ -1,6 +1,6 @@
 """The settings of the fraud job, each with its default and what it means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from dmlkit.model_selection import TimeSplit
 from dmlkit.tables import Column, Schema
 from dmlkit.workflow import Settings, load_configuration
 
-__all__ = ["FraudSettings", "matching_preset"]
+__all__ = ["FraudSettings", "identifier_types", "matching_preset"]
+
+IDENTIFIERS = ("transaction_id", "customer_id", "terminal_id")
 
 #: Where nobody says otherwise: how much, when, and what was known of the card and the terminal.
 FEATURES: list[dict[str, Any]] = [
@@ -66,18 +68,15 @@ class Validation(Settings):
     minimum_amount: float = 0.0
     maximum_amount: float | None = None
 
-    def schema_of(self, table: Any) -> Schema:
-        """Return the schema of a table of transactions; identifiers may be numbers or text."""
-        identifiers = [
-            Column(name, _identifier_type(table[name].dtype))
-            for name in ("transaction_id", "customer_id", "terminal_id")
-        ]
+    def schema_for(self, identifiers: Mapping[str, str]) -> Schema:
+        """Return the schema of a table of transactions whose identifiers have these types."""
+        columns = [Column(name, identifiers[name]) for name in IDENTIFIERS]
         amount = Column(
             "amount", "float64", minimum=self.minimum_amount, maximum=self.maximum_amount
         )
         label = Column("fraud", "int8", allowed=(0, 1))
         return Schema(
-            (*identifiers, Column("time", "datetime"), amount, label),
+            (*columns, Column("time", "datetime"), amount, label),
             unique=("transaction_id",),
             time="time",
         )
@@ -184,5 +183,9 @@ def matching_preset(path: str, presets: Iterable[Path]) -> Path | None:
     return None
 
 
-def _identifier_type(dtype: Any) -> str:
-    return "int64" if pd.api.types.is_integer_dtype(dtype) else "string"
+def identifier_types(table: Any) -> dict[str, str]:
+    """Return the schema types of a table's identifiers: whole numbers, or else text."""
+    return {
+        name: "int64" if pd.api.types.is_integer_dtype(table[name].dtype) else "string"
+        for name in IDENTIFIERS
+    }

@@ -1,8 +1,10 @@
 """A job's story on a terminal: live bars where there is one, plain lines elsewhere."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from dask.utils import format_bytes
 from rich.console import Console
@@ -11,7 +13,7 @@ from rich.text import Text
 
 from dmlkit.observe.events import Event, Listener, Notice, StageEvent, TrainingRound, WorkerLost
 
-__all__ = ["show_progress"]
+__all__ = ["shortened", "show_progress"]
 
 #: Seconds between two lines about the same stage where lines can't be redrawn.
 PLAIN_INTERVAL = 10.0
@@ -32,6 +34,19 @@ def show_progress(console: Console) -> Iterator[Listener]:
             yield display.hear
     else:
         yield _PlainDisplay(console).hear
+
+
+def shortened(text: str) -> str:
+    """Return a message with the paths in the working directory relative to it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> shortened(f"Bad rows are in {Path.cwd() / 'out' / 'quarantine'}.")
+    'Bad rows are in out/quarantine.'
+    """
+    here = f"{Path.cwd()}/"
+    return text if here == "//" else re.sub(rf"(?<![\w./-]){re.escape(here)}(?=\w)", "", text)
 
 
 class _LiveDisplay:
@@ -138,5 +153,5 @@ def _round(event: TrainingRound) -> str:
 
 def _sentence(event: Notice | WorkerLost) -> str:
     if isinstance(event, Notice):
-        return f"! {event.text}"
+        return f"! {shortened(event.text)}"
     return f"! Worker {event.worker} was lost; {event.recomputed_tasks} results are computed again."

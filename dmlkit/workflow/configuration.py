@@ -138,8 +138,11 @@ def _explain(error: ValidationError, model: type[BaseModel], file: str | Path | 
 def _explain_one(problem: Mapping[str, Any], names: list[str]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        guess = nearest(key, names)
+        section = key.rpartition(".")[0]
+        inside = [name for name in names if name.startswith(f"{section}.")] or names
+        sections = dict.fromkeys(name.partition(".")[0] for name in names)
+        guess = nearest(key, inside if section else [*sections, *names])
         if guess is None:
-            return f"Unknown setting {key!r}. Known: {', '.join(names)}."
+            return f"Unknown setting {key!r}. Known: {', '.join(inside)}."
         return f"Unknown setting {key!r} (nearest: {guess!r})."
     return f"Setting {key!r} is {problem['input']!r}: {problem['msg']}."

@@ -16,7 +16,12 @@ from dmlkit.errors import MissingFileError
 from dmlkit.observe import Event, Listener, Notice, StageEvent
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
-from dmlkit.workflow.fingerprint import fingerprint, fingerprint_code, input_files
+from dmlkit.workflow.fingerprint import (
+    fingerprint,
+    fingerprint_code,
+    fingerprint_package,
+    input_files,
+)
 from dmlkit.workflow.job import Stage, Workflow
 from dmlkit.workflow.output import claim_output, publish, staging_folder
 from dmlkit.workflow.store import StageRecord, StageStore
@@ -40,7 +45,6 @@ class Run:
         Where artefacts are written; they appear in `out` when the whole job is done.
     records : dict of StageRecord
         What earlier stages noted, by their names.
-    warnings : list of str
     """
 
     workflow: str
@@ -49,7 +53,6 @@ class Run:
     out: Path
     staging: Path
     records: dict[str, StageRecord] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _current: StageRecord | None = None
     _listener: Listener = lambda _event: None
@@ -62,9 +65,15 @@ class Run:
         self._current.notes.update(facts)
 
     def warn(self, text: str) -> None:
-        """Tell a person something, now and in the report."""
-        self.warnings.append(text)
+        """Tell a person something, now, in the report and in the manifest."""
+        assert self._current is not None
+        self._current.warnings.append(text)
         self._listener(Notice(text))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was warned of so far, in this run or in stages taken over from an earlier one."""
+        return [text for record in self.records.values() for text in record.warnings]
 
 
 @dataclass(frozen=True)
@@ -127,10 +136,14 @@ def run_workflow(
         raise MissingFileError(f"There is no data at {data!r}. Check the path.")
     with claim_output(out), staging_folder(out) as staging:
         run = Run(workflow.name, configuration, data, out, staging, _listener=tell)
-        plan = _plan(workflow, configuration, files, StageStore(out / "stages"), resume)
+        store = StageStore(out / "stages")
+        plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
         began = time.time()
-        _run_stages(plan, run, client, tell)
+        try:
+            _run_stages(plan, run, client, tell)
+        finally:
+            store.sweep()
         document = _manifest(run, files, lost_workers(client, began))
         manifests.write_json(staging / "manifest.json", document)
         publish(staging, out, last="manifest.json")
@@ -156,11 +169,13 @@ def _plan(
     resume: bool,
 ) -> _Plan:
     settings = configuration.model_dump(mode="json")
+    functions = [stage.function for stage in workflow.stages]
     fingerprints: dict[str, str] = {}
     for stage in workflow.stages:
         fingerprints[stage.name] = fingerprint(
             stage.name,
-            fingerprint_code(stage.function),
+            fingerprint_code(stage.function, functions),
+            fingerprint_package(),
             manifests.versions(),
             {section: settings[section] for section in stage.uses},
             [fingerprints[need] for need in stage.needs] or files,
@@ -197,6 +212,8 @@ def _run_stages(plan: _Plan, run: Run, client: Client, tell: Listener) -> None:
             record = plan.finished[stage.name]
             run.records[stage.name] = record
             event("resumed", rows=record.rows, bytes=record.bytes, seconds=record.seconds)
+            for text in record.warnings:
+                tell(Notice(text))
             continue
         plan.store.forget(stage)
         event("started")

@@ -1,15 +1,20 @@
 """Fingerprints of inputs, settings and code, so that a stage is redone when one of them changed."""
 
+import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import fsspec
 
-__all__ = ["fingerprint", "fingerprint_code", "input_files"]
+import dmlkit
+
+__all__ = ["fingerprint", "fingerprint_code", "fingerprint_package", "input_files"]
 
 
 def fingerprint(*values: Any) -> str:
@@ -20,18 +25,61 @@ def fingerprint(*values: Any) -> str:
     >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     True
     """
-    text = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return _digest(json.dumps(values, sort_keys=True, default=str))
 
 
-def fingerprint_code(function: Callable[..., Any]) -> str:
-    """Return a digest of the module that a function is written in."""
+def fingerprint_code(
+    function: Callable[..., Any], others: Iterable[Callable[..., Any]] = ()
+) -> str:
+    """Return a digest of the code that a stage runs, as far as its author wrote it.
+
+    It is the function's module with the modules beside it that it takes names from, but without
+    `others`: the stages in the same module, each of which has a digest of its own.
+    """
     module = inspect.getmodule(function)
+    if module is None:
+        return _digest(_source(function))
+    text = _source(module)
+    for other in others:
+        if other is not function and inspect.getmodule(other) is module:
+            text = text.replace(_source(other), "")
+    return _digest(text, *(_source(each) for each in _beside(module)))
+
+
+@functools.cache
+def fingerprint_package() -> str:
+    """Return a digest of dmlkit's own code, without the workflows."""
+    folder = Path(dmlkit.__file__).parent
+    files = sorted(folder.rglob("*.py"))
+    return _digest(
+        *(
+            file.read_text("utf-8")
+            for file in files
+            if "workflows" not in file.relative_to(folder).parts
+        )
+    )
+
+
+def _beside(module: ModuleType) -> list[ModuleType]:
+    """Return the modules of the same package that a module took classes or functions from."""
+    package = module.__name__.rpartition(".")[0]
+    names = {getattr(value, "__module__", None) for value in vars(module).values()}
+    return [
+        sys.modules[name]
+        for name in sorted(name for name in names if isinstance(name, str))
+        if package and name.rpartition(".")[0] == package and name != module.__name__
+    ]
+
+
+def _source(code: Any) -> str:
     try:
-        source = inspect.getsource(module if module is not None else function)
+        return inspect.getsource(code)
     except (OSError, TypeError):
-        source = repr(function)  # typed into a shell: no source to compare
-    return hashlib.sha256(source.encode()).hexdigest()[:32]
+        return repr(code)  # typed into a shell: no source to compare
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
 
 
 def input_files(path: str | None) -> list[dict[str, Any]]:

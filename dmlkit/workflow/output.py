@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import tempfile
@@ -34,13 +35,7 @@ def claim_output(out: Path) -> Iterator[None]:
     _check_ours(out)
     made = _make(out)
     lock = out / ".lock"
-    with _open_lock(lock) as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"Another job is writing to {str(out)!r}. Wait for it, or choose another --out."
-            ) from None
+    with _locked(lock):
         try:
             yield
         finally:
@@ -51,9 +46,9 @@ def claim_output(out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def staging_folder(out: Path) -> Iterator[Path]:
     """Give a folder beside the artefacts, on the same file system, that is gone afterwards."""
-    for left in out.glob(".staging-*"):  # of a job that was killed; the lock says none runs
-        shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=out))
+    for left in [*out.glob(".staging-*"), *out.glob(".quarantine-*")]:
+        shutil.rmtree(left, ignore_errors=True)  # of a job that was killed; the lock says none runs
+    folder = _make_staging(out)
     try:
         yield folder
     finally:
@@ -61,14 +56,17 @@ def staging_folder(out: Path) -> Iterator[Path]:
 
 
 def publish(staging: Path, out: Path, *, last: str) -> None:
-    """Move what is in `staging` to `out`, the file `last` at the end, over what was there.
+    """Move what is in `staging` to `out`, over what was there, and the file `last` at the end.
 
-    Each artefact is renamed, never copied, and Ctrl-C waits until all are in place.
+    Each artefact is renamed, never copied, and Ctrl-C waits until all are in place. The earlier
+    file `last` goes first: where a crash comes between, it is missing, and never tells of others.
     """
     names = sorted(path.name for path in staging.iterdir())
     names.sort(key=lambda name: name == last)
     replaced = Path(tempfile.mkdtemp(prefix=".replaced-", dir=staging))
     with _interrupts_wait():
+        if (out / last).exists():
+            (out / last).replace(replaced / last)
         for name in names:
             if (out / name).exists():
                 (out / name).replace(replaced / name)
@@ -81,7 +79,8 @@ def _check_ours(out: Path) -> None:
     if not out.is_dir():
         raise OutputError(f"{str(out)!r} is a file; --out takes a folder.")
     content = [path.name for path in out.iterdir() if not path.name.startswith(".")]
-    if content and not any(mark in content for mark in MARKS):
+    ours = any(mark in content for mark in MARKS) or content == ["quarantine"]
+    if content and not ours:
         raise OutputError(
             f"The folder {str(out)!r} holds {len(content)} files that no job wrote "
             f"(such as {sorted(content)[0]!r}). Choose a new folder for --out."
@@ -98,11 +97,43 @@ def _make(out: Path) -> list[Path]:
     return missing
 
 
+@contextlib.contextmanager
+def _locked(lock: Path) -> Iterator[None]:
+    """Hold the lock file; the system lets it go when this process dies, however that is."""
+    while True:
+        with _open_lock(lock) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputError(
+                    f"Another job is writing to {str(lock.parent)!r}. Wait for it, or choose "
+                    "another --out."
+                ) from None
+            # A job that ended in between has removed the file: others would lock a new one.
+            if _is_at(handle, lock):
+                yield
+                return
+
+
 def _open_lock(lock: Path) -> TextIO:
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)  # a job that ended may have removed it
         return lock.open("w")
     except OSError as error:
         raise OutputError(f"Cannot write to {str(lock.parent)!r}: {error.strerror}.") from None
+
+
+def _is_at(handle: TextIO, path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    return False
+
+
+def _make_staging(out: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=".staging-", dir=out))
+    except OSError as error:
+        raise OutputError(f"Cannot write to {str(out)!r}: {error.strerror}.") from None
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -121,10 +152,11 @@ def _interrupts_wait() -> Iterator[None]:
     def remember(number: int, _frame: FrameType | None) -> None:
         came.append(number)
 
-    before = signal.signal(signal.SIGINT, remember)
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if came:
-        raise KeyboardInterrupt
+        signal.raise_signal(came[0])

@@ -22,6 +22,7 @@ class StageRecord:
     bytes: int | None = None
     seconds: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class StageStore:
         """Remove the record of a stage, then its result."""
         self._record(stage).unlink(missing_ok=True)
         shutil.rmtree(self.result(stage), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove the folder where no result is kept: records alone spare no work."""
+        if all(path.suffix == ".json" for path in self.folder.glob("*")):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def finish(self, stage: Stage, record: StageRecord) -> None:
         """Write the record of a stage whose result is in place."""
