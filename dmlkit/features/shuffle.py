@@ -89,12 +89,18 @@ def _bytes_of(dtype: Any) -> int:
 
 
 def _split(frame: pd.DataFrame, by: str, time: str, buckets: int) -> list[pd.DataFrame]:
-    """Return the rows of each bucket; a piece is a copy and holds nothing else in memory."""
+    """Return the rows of each bucket; a piece is a copy and holds nothing else in memory.
+
+    Its index counts rows, so that no row numbers travel.
+    """
     place = row_hashes(frame[by], frame[time]) >> np.uint64(32)
     bucket = (place * np.uint64(buckets)) >> np.uint64(32)
     order, ends = rows_by_group(bucket.view(np.int64), buckets)
     starts = np.r_[0, ends[:-1]]
-    return [frame.take(order[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return [
+        frame.take(order[start:end]).reset_index(drop=True)
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def _gather(
