@@ -1,6 +1,7 @@
 """One training over the cluster, seen from the client: the seam where faults will be survived."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ __all__ = ["Trained", "train"]
 
 #: Seconds between two looks at whether all workers of a training are still there.
 LOOK = 0.5
+
+#: Seconds in which a scheduler learns that a worker's process has ended.
+SECONDS_TO_LEARN = 3.0
 
 #: Two trainings at once would wait for each other's workers.
 LOCK = "dmlkit-training"
@@ -70,6 +74,7 @@ def train(
             _wait(futures, workers, client)
             found = [future.result() for future in futures]
         except (xgboost.core.XGBoostError, ValueError, OSError) as error:
+            _blame_lost_worker(workers, client)
             raise TrainingError(_explain(error)) from error
         finally:
             client.cancel(futures)
@@ -145,6 +150,15 @@ def _wait(futures: Sequence[Any], workers: Sequence[str], client: Client) -> Non
             distributed.wait(futures, timeout=LOOK, return_when="FIRST_COMPLETED")
         _check_workers(workers, client)
     _check_workers(workers, client)
+
+
+def _blame_lost_worker(workers: Sequence[str], client: Client) -> None:
+    """Raise if a worker is gone: the others often fail before the scheduler knows of it."""
+    if len(workers) > 1:
+        until = time.monotonic() + SECONDS_TO_LEARN
+        while time.monotonic() < until:
+            _check_workers(workers, client)
+            time.sleep(LOOK)
 
 
 def _check_workers(workers: Sequence[str], client: Client) -> None:
