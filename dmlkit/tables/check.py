@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import for_each
 from dmlkit.tables.duplicates import bucket_count, find_duplicates, split_keys
+from dmlkit.tables.findings import Findings, describe, examples_of
 from dmlkit.tables.pieces import Origin, find_origin
 from dmlkit.tables.quarantine import Quarantine, write_bad_rows
 from dmlkit.tables.rules import key_hashes, problems
@@ -24,9 +25,6 @@ from dmlkit.tables.values import cast_column
 __all__ = ["DEFAULT_MAX_BAD_SHARE", "CheckedTable", "check_table"]
 
 DEFAULT_MAX_BAD_SHARE = 0.01
-
-#: Of each reason, for the message and the report.
-EXAMPLES = 3
 
 DUPLICATE = "duplicate key"
 
@@ -59,30 +57,6 @@ class CheckedTable:
     def describe(self) -> str:
         """Return the finding in words: how many rows are bad, by reason, each with an example."""
         return describe(self.rows, self.bad_rows, self.reasons, self.examples)
-
-
-@dataclass
-class _Found:
-    """What one partition, or several put together, hold.
-
-    `bad` has the positions of bad rows by partition: good rows are picked without a second look.
-    """
-
-    rows: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    times: list[pd.Timestamp] = field(default_factory=list)
-    bad: dict[int, np.ndarray] = field(default_factory=dict)
-
-    def add(self, other: "_Found") -> None:
-        self.rows += other.rows
-        self.reasons.update(other.reasons)
-        for reason, rows in other.examples.items():
-            self.examples[reason] = (self.examples.get(reason, []) + rows)[:EXAMPLES]
-        self.times += other.times
-        for number, positions in other.bad.items():
-            known = self.bad.get(number, positions[:0])
-            self.bad[number] = np.sort(np.concatenate([known, positions]))
 
 
 def check_table(
@@ -148,23 +122,12 @@ def check_table(
     return CheckedTable(
         frame=_good_rows(frame, schema, found.bad),
         rows=found.rows,
-        bad_rows=sum(map(len, found.bad.values())),
+        bad_rows=found.bad_rows,
         reasons=dict(found.reasons),
         examples=found.examples,
         time_minimum=min(found.times, default=None),
         time_maximum=max(found.times, default=None),
     )
-
-
-def describe(
-    rows: int, bad_rows: int, reasons: Mapping[str, int], examples: Mapping[str, Sequence[str]]
-) -> str:
-    """Return how many rows are bad, then the reasons, the most frequent first."""
-    lines = [f"{bad_rows:,} of {rows:,} rows are bad ({bad_rows / max(rows, 1):.2%})"]
-    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
-        lines.append(f"{count:>12,}  {reason}")
-        lines.append(f"{'':>14}such as {examples[reason][0]}")
-    return "\n".join(lines)
 
 
 def _check_columns(frame: Any, schema: Schema, origin: Origin) -> None:
@@ -193,7 +156,7 @@ def _convertible(dtype: Any, column: Column) -> bool:
 
 def _find_bad_rows(
     parts: Sequence[Any], schema: Schema, now: pd.Timestamp, folder: str | None, origin: Origin
-) -> _Found:
+) -> Findings:
     """Look at each partition once, and again at those where a key came before."""
     numbers = list(range(len(parts)))
     files: list[str | None] = [*origin.files] or [None] * len(parts)
@@ -201,7 +164,7 @@ def _find_bad_rows(
     checked = for_each(_check_partition, list(parts), numbers, files, schema, now, buckets, folder)
     by_bucket = find_duplicates(for_each(_second, checked), buckets)
     summaries, by_bucket = dask.compute(for_each(_first, checked), by_bucket)
-    total = _Found()
+    total = Findings()
     for summary in summaries:
         total.add(summary)
     again: dict[int, list[np.ndarray]] = {}
@@ -228,7 +191,7 @@ def _check_partition(
     now: pd.Timestamp,
     buckets: int,
     folder: str | None,
-) -> tuple[_Found, list[Any]]:
+) -> tuple[Findings, list[Any]]:
     """Return what the partition holds, and for each bucket its keys with their rows."""
     masks = [(reason, mask) for reason, mask in problems(frame, schema, now) if mask.any()]
     bad = np.zeros(len(frame), dtype=bool)
@@ -236,14 +199,15 @@ def _check_partition(
         bad |= mask
     if folder is not None and bad.any():
         write_bad_rows(frame, masks, bad, file, Path(folder) / f"bad-{number:06d}.parquet")
-    found = _Found(
+    found = Findings(
         rows=len(frame),
         reasons=Counter({reason: int(mask.sum()) for reason, mask in masks}),
-        examples={reason: _examples(frame, mask, file) for reason, mask in masks},
+        examples={reason: examples_of(frame, mask, file) for reason, mask in masks},
         bad={number: np.flatnonzero(bad).astype("uint32")} if bad.any() else {},
     )
     positions = np.flatnonzero(~bad)
-    good = frame.take(positions) if bad.any() else frame
+    looked_at = frame[[name for name in schema.names if name in {*schema.unique, schema.time}]]
+    good = looked_at.take(positions) if bad.any() else looked_at
     if schema.time and len(good):
         column = next(column for column in schema.columns if column.name == schema.time)
         times = cast_column(good[schema.time], column).dropna()
@@ -259,9 +223,9 @@ def _look_at_duplicates(
     schema: Schema,
     folder: str | None,
     files: Sequence[str | None],
-) -> _Found:
+) -> Findings:
     """Put rows with a duplicate key into quarantine: a second look at their partitions only."""
-    total = _Found()
+    total = Findings()
     if not again:
         return total
     reason = f"{DUPLICATE} ({', '.join(schema.unique)})"
@@ -282,25 +246,14 @@ def _duplicate_rows(
     positions: np.ndarray,
     reason: str,
     folder: str | None,
-) -> _Found:
+) -> Findings:
     mask = np.zeros(len(frame), dtype=bool)
     mask[positions] = True
     if folder is not None:
         name = f"duplicates-{number:06d}.parquet"
         write_bad_rows(frame, [(reason, mask)], mask, file, Path(folder) / name)
-    examples = {reason: _examples(frame, mask, file)}
-    return _Found(0, Counter({reason: len(positions)}), examples, bad={number: positions})
-
-
-def _examples(frame: pd.DataFrame, mask: np.ndarray, file: str | None) -> list[str]:
-    rows = frame.take(np.flatnonzero(mask)[:EXAMPLES])
-    if PROBLEM in rows.columns and rows[PROBLEM].notna().all():
-        return [str(problem) for problem in rows[PROBLEM]]
-    where = f" (in {file})" if file else ""
-    return [
-        ", ".join(f"{name}={value}" for name, value in row.items() if name != PROBLEM) + where
-        for row in rows.to_dict("records")
-    ]
+    examples = {reason: examples_of(frame, mask, file)}
+    return Findings(0, Counter({reason: len(positions)}), examples, bad={number: positions})
 
 
 def _good_rows(frame: Any, schema: Schema, bad: Mapping[int, np.ndarray]) -> Any:
@@ -330,11 +283,11 @@ def _pick_good(frame: pd.DataFrame, bad: pd.Series, schema: Schema) -> pd.DataFr
 
 
 def _check_share(
-    found: _Found, max_bad_share: float, quarantine: str | None, origin: Origin
+    found: Findings, max_bad_share: float, quarantine: str | None, origin: Origin
 ) -> None:
     if found.rows == 0:
         raise InputError(f"{_capital(origin.path)} has no rows. Check that its files are whole.")
-    bad_rows = sum(map(len, found.bad.values()))
+    bad_rows = found.bad_rows
     if bad_rows <= max_bad_share * found.rows and bad_rows < found.rows:
         return
     kept = f"They are in {quarantine!r}. " if quarantine else ""

@@ -30,7 +30,10 @@ def plan_delta(
     for action in sorted(actions, key=lambda action: str(action["path"])):
         constants = {key: action[f"partition.{key}"] for key in keys}
         files.append((f"{source.location.rstrip('/')}/{unquote(action['path'])}", constants))
-    pieces, physical = plan_files(source.filesystem, files, filters, columns, partition_bytes)
+    declared = pa.schema([field for field in schema if field.name not in keys])
+    pieces, physical = plan_files(
+        source.filesystem, files, filters, columns, partition_bytes, declared
+    )
     nullable = {field.name for field in physical if field.nullable}
     nullable |= {key for key in keys if any(values[key] is None for _, values in files)}
     fields = [field.with_nullable(field.name in nullable) for field in schema]

@@ -16,10 +16,13 @@ TEXT_OFFSET_BYTES = 8
 UNKNOWN_TEXT_BYTES = 16
 
 
-def unite_schemas(files: Sequence[str], footers: Sequence[Any]) -> pa.Schema:
+def unite_schemas(
+    files: Sequence[str], footers: Sequence[Any], declared: pa.Schema | None = None
+) -> pa.Schema:
     """Return the schema that fits all files: wider numbers where they differ.
 
     A column is nullable if a file holds missing values in it, or does not say whether it does.
+    With a declared schema, of a table that keeps one, files may lack columns: they are missing.
 
     Raises
     ------
@@ -27,12 +30,14 @@ def unite_schemas(files: Sequence[str], footers: Sequence[Any]) -> pa.Schema:
         Files have different columns, or types that no type holds both of.
     """
     schemas = [footer.schema.to_arrow_schema().remove_metadata() for footer in footers]
-    united = schemas[0]
+    united = schemas[0] if declared is None else declared
     for name, schema in zip(files, schemas, strict=True):
-        _check_columns(united, schema, files[0], name)
-        for field in schema:
-            united = _widen(united, field, files[0], name)
+        if declared is None:
+            _check_columns(united, schema, files[0], name)
+            for field in schema:
+                united = _widen(united, field, files[0], name)
     nulls = {column for footer in footers for column in _columns_with_nulls(footer, united.names)}
+    nulls |= {name for name in united.names if not all(name in each.names for each in schemas)}
     return pa.schema([field.with_nullable(field.name in nulls) for field in united])
 
 
@@ -111,7 +116,7 @@ def _columns_with_nulls(footer: Any, names: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
-        for index in range(group.num_columns):
+        for index in range(group.num_columns if group.num_rows else 0):
             column = group.column(index)
             statistics = column.statistics
             if statistics is None or not statistics.has_null_count or statistics.null_count:

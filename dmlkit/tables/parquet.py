@@ -79,6 +79,7 @@ def plan_files(
     filters: Any,
     columns: Sequence[str] | None,
     partition_bytes: int,
+    declared: pa.Schema | None = None,
 ) -> tuple[list[ParquetPiece], pa.Schema]:
     """Read the footers, leave out row groups that filters rule out, and group the others.
 
@@ -87,12 +88,14 @@ def plan_files(
     filesystem : fsspec.AbstractFileSystem
     files : sequence of (str, mapping)
         Each with its constants; files with different constants are kept apart.
+    declared : pyarrow.Schema, optional
+        Of the columns in files, where the table keeps it.
     """
     filesystem = _arrow_filesystem(filesystem)
     names = [name for name, _ in files]
     with ThreadPoolExecutor(8) as pool:
         footers = list(pool.map(lambda name: _footer(filesystem, name), names))
-    schema = unite_schemas(names, footers) if files else pa.schema([])
+    schema = unite_schemas(names, footers, declared) if files else declared or pa.schema([])
     wanted = set(schema.names if columns is None else columns) | filter_columns(filters)
     types = {field.name: field.type for field in schema if field.name in wanted}
     pieces: list[ParquetPiece] = []
@@ -102,7 +105,7 @@ def plan_files(
         if parts and constants != files[position - 1][1]:
             pieces.append(ParquetPiece(filesystem, _by_file(parts), files[position - 1][1]))
             parts, size = [], 0
-        for number in _row_groups(filesystem, name, footer, constants, filters):
+        for number in _row_groups(filesystem, name, footer, constants, filters, schema):
             group = footer.row_group(number)
             group_size = memory_of_row_group(group, group.num_rows, types)
             if parts and size + group_size > partition_bytes:
@@ -122,11 +125,14 @@ def read_parquet_piece(
     needed = list(dict.fromkeys([*columns, *filter_columns(filters)]))
     in_files = pa.schema([schema.field(name) for name in needed if name not in piece.constants])
     parts = [_read_part(piece.filesystem, *part, in_files) for part in piece.parts]
-    table = pa.concat_tables(parts)
-    for name in needed:
-        if name in piece.constants:
-            value = pa.scalar(piece.constants[name]).cast(schema.field(name).type)
-            table = table.append_column(schema.field(name), pa.repeat(value, len(table)))
+    rows = sum(map(len, parts))
+    arrays = dict(zip(in_files.names, pa.concat_tables(parts).columns, strict=True))
+    for name, value in piece.constants.items():
+        if name in needed:
+            constant = pa.scalar(value).cast(schema.field(name).type)
+            arrays[name] = pa.chunked_array([pa.repeat(constant, rows)])
+    fields = [schema.field(name) for name in needed]
+    table = pa.Table.from_arrays([arrays[name] for name in needed], schema=pa.schema(fields))
     if filters is not None:
         table = table.filter(pyarrow.parquet.filters_to_expression(filters))
     return table.select(list(columns))
@@ -149,9 +155,12 @@ def filter_columns(filters: Any) -> set[str]:
 def _read_part(filesystem: Any, name: str, groups: tuple[int, ...], wanted: pa.Schema) -> pa.Table:
     try:
         fragment = FORMAT.make_fragment(name, filesystem, row_groups=list(groups))
-        if wanted.names:
-            return fragment.to_table(columns=wanted.names, use_threads=False).cast(wanted)
-        return fragment.to_table(columns=[], use_threads=False)
+        there = [name for name in wanted.names if name in fragment.physical_schema.names]
+        table = fragment.to_table(columns=there, use_threads=False)
+        for field_ in wanted:
+            if field_.name not in there:
+                table = table.append_column(field_, pa.nulls(len(table), field_.type))
+        return table.select(wanted.names).cast(wanted) if wanted.names else table
     except (pa.ArrowException, OSError, ValueError) as error:
         raise read_error(name, error) from None
 
@@ -172,29 +181,39 @@ def _footer(filesystem: Any, name: str) -> Any:
 
 
 def _row_groups(
-    filesystem: Any, name: str, footer: Any, constants: Mapping[str, Any], filters: Any
+    filesystem: Any,
+    name: str,
+    footer: Any,
+    constants: Mapping[str, Any],
+    filters: Any,
+    schema: pa.Schema,
 ) -> Iterable[int]:
     """Return the numbers of the row groups that may hold wanted rows."""
     numbers = [n for n in range(footer.num_row_groups) if footer.row_group(n).num_rows]
     if filters is None or not numbers:
         return numbers
-    expression = pyarrow.parquet.filters_to_expression(filters)
-    physical = footer.schema.to_arrow_schema().remove_metadata()
+    known = footer.schema.to_arrow_schema().remove_metadata()
     for column, value in constants.items():
-        physical = physical.append(pa.field(column, pa.scalar(value).type))
-    known = [
-        pyarrow.dataset.field(column).is_null()
-        if value is None
-        else pyarrow.dataset.field(column) == pa.scalar(value)
-        for column, value in constants.items()
-    ]
-    guarantee = known[0] if known else None
-    for each in known[1:]:
-        guarantee = guarantee & each
-    fragment = FORMAT.make_fragment(name, filesystem, partition_expression=guarantee)
-    split = fragment.split_by_row_group(expression, schema=physical)
+        known = known.append(pa.field(column, pa.scalar(value).type))
+    for field_ in schema:  # columns that other files have
+        known = known if field_.name in known.names else known.append(field_)
+    if not filter_columns(filters) <= set(known.names):
+        return numbers
+    expression = pyarrow.parquet.filters_to_expression(filters)
+    fragment = FORMAT.make_fragment(name, filesystem, partition_expression=_guarantee(constants))
+    split = fragment.split_by_row_group(expression, schema=known)
     kept = {group.id for part in split for group in part.row_groups}
     return [number for number in numbers if number in kept]
+
+
+def _guarantee(constants: Mapping[str, Any]) -> Any:
+    """Return what is true of all rows of a file: its constants; None without any."""
+    guarantee = None
+    for name, value in constants.items():
+        column = pyarrow.dataset.field(name)
+        fact = column.is_null() if value is None else column == pa.scalar(value)
+        guarantee = fact if guarantee is None else guarantee & fact
+    return guarantee
 
 
 def _by_file(parts: Iterable[_Part]) -> tuple[_Part, ...]:

@@ -90,7 +90,7 @@ def read_text_piece(
     elif bad:
         where = _line_number(piece, bad[0].line)
         raise InputError(
-            f"{piece.file!r} has {len(bad):,} rows that cannot be read. The first{where}: {bad[0]}\n"
+            f"Rows of {piece.file!r} that cannot be read: {len(bad):,}. First{where}: {bad[0]}\n"
             "Repair the file, or read it with a schema and a folder for quarantine "
             "(read_table(path, schema=..., quarantine=...))."
         )
@@ -194,8 +194,8 @@ def _line_number(piece: TextPiece, line: int | None) -> str:
     before = 1 if piece.format == "csv" else 0
     if piece.start:
         with piece.filesystem.open(piece.file, "rb") as file:
-            before = file.read(piece.start).count(b"\n")
-    return f" is line {before + line:,}"
+            before = file.read(piece.start - 1).count(b"\n") + 1  # as `_block` skips one
+    return f", at line {before + line:,}"
 
 
 def _reading_error(piece: TextPiece, names: Sequence[str], error: Exception) -> InputError:

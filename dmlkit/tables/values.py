@@ -1,5 +1,6 @@
 """Values of a column as the dtype of a schema: converted where they can be, else missing."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ EXACT_FLOAT = 2.0**53
 NO_VALUE = ("", "nan", "na", "n/a", "#n/a", "null", "none")
 
 WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-
-UNSIGNED_LIMIT = np.iinfo("int64").max
 
 
 def is_missing(values: pd.Series, parsed: pd.Series, column: Column) -> np.ndarray:
@@ -91,9 +90,9 @@ def _truth_values(values: pd.Series) -> pd.Series:
 
 
 def _finite(values: pd.Series, dtype: str) -> pd.Series:
-    if is_bool_dtype(values.dtype) or is_integer_dtype(values.dtype):
-        return values
     numbers = _numbers_of_text(values) if _is_text(values) else values
+    if is_bool_dtype(numbers.dtype) or is_integer_dtype(numbers.dtype):
+        return numbers
     own: Any = numbers.dtype
     narrower = min(own.name.lower(), dtype, key=lambda name: np.dtype(name).itemsize)
     largest = np.finfo(narrower).max
@@ -127,7 +126,7 @@ def _nullable(dtype: Any) -> Any:
 def _whole(numbers: np.ndarray, index: pd.Index) -> pd.Series:
     """Return floats as Int64, missing where they are not whole or too large."""
     with np.errstate(invalid="ignore"):
-        whole = (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**63)
+        whole = (numbers == np.floor(numbers)) & (numbers >= -(2.0**63)) & (numbers < 2.0**63)
     integers = np.where(whole, numbers, 0).astype("int64")
     return pd.Series(pd.arrays.IntegerArray(integers, ~whole), index=index)
 
@@ -140,8 +139,9 @@ def _integers_of_text(values: pd.Series) -> pd.Series:
     integers = _whole(floats, values.index)
     with np.errstate(invalid="ignore"):
         large = np.flatnonzero(np.abs(floats) >= EXACT_FLOAT)
-    for position in large.tolist():
-        integers.iloc[position] = _exact(str(values.iloc[position]))
+    if len(large):
+        exact = [_exact(str(written)) for written in values.iloc[large]]
+        integers.iloc[large] = pd.array(exact, dtype="Int64")
     return integers
 
 
@@ -152,7 +152,8 @@ def _numbers_of_text(values: pd.Series) -> pd.Series:
 
 def _exact(text: str) -> Any:
     try:
-        number = int(text)
-    except ValueError:
+        number = Decimal(text.strip())
+    except InvalidOperation:
         return pd.NA
-    return number if abs(number) <= UNSIGNED_LIMIT else pd.NA
+    whole = number.is_finite() and number == number.to_integral_value()
+    return int(number) if whole and -(2**63) <= number < 2**63 else pd.NA
