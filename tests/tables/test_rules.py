@@ -75,6 +75,18 @@ def test_every_int64_survives_being_text_or_arrow(numbers):
         assert cast_column(values, nullable).tolist() == expected
 
 
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1),
+    st.sampled_from(["{}", " {} ", "{:.20g}", "{:e}"]),
+)
+def test_a_number_is_the_same_to_the_last_bit_whatever_stands_beside_it(numbers, form):
+    written = [form.format(number) for number in numbers]
+    expected = [float(each) for each in written]
+    for others in ([], ["many"], [None], ["NA"]):
+        cast = cast_column(text(*written, *others), Column("a", "float64", nullable=True))
+        assert cast.tolist()[: len(numbers)] == expected
+
+
 @pytest.mark.parametrize("bits", [8, 16, 32, 64])
 def test_whole_numbers_out_of_the_range_of_their_dtype_are_bad(bits):
     least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
