@@ -126,20 +126,46 @@ def commands() -> None:
 
 @commands.command(
     epilog="""\b
-    Examples:
-      dmlkit run fraud-detection --out out/                          (on generated transactions)
+    Examples, first on generated transactions:
+      dmlkit run fraud-detection
+    On a table of your own, whose columns a file names:
+      dmlkit run fraud-detection --data transactions/ --out out/ --config fraud.toml
+    With other settings; `dmlkit workflows --settings` lists them:
+      dmlkit run fraud-detection --data tx/ --set split.test_days=14 --set model.max_depth=6
+    On a cluster, from a store that its workers reach:
       dmlkit run fraud-detection --data s3://bucket/tx/ --out out/ --scheduler tcp://10.0.0.1:8786
-      dmlkit run fraud-detection --data tx/ --out out/ --config fraud.toml --set model.max_depth=6
-      dmlkit run fraud-detection --data tx/ --out out/ --resume      (go on after a failure)"""
+    On from where a failure came, when its cause is gone:
+      dmlkit run fraud-detection --data tx/ --out out/ --resume
+
+    \b
+    OUT then holds metrics.json, report.html, model/ (for `dmlkit score`), scores/, manifest.json
+    (settings, versions, times) and stages/ (for --resume); quarantine/ has bad rows. What an
+    earlier run left there is replaced at the end, all at once, and stays if the job fails."""
 )
 @click.argument("name")
 @click.option(
     "--data", help="The table: a file, folder, glob or URL. Without it, one is generated."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder [out/NAME].")
-@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler [a local cluster].")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings, a TOML file.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The output folder.  [default: out/NAME]"
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="A running Dask scheduler.  [default: DASK_SCHEDULER_ADDRESS, or a local cluster]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Settings, a TOML file; `dmlkit workflows` lists ready-made ones.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One setting, over those of --config; may be given several times.",
+)
 @click.option("--resume", is_flag=True, help="Take over stages that an earlier run finished.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
@@ -154,13 +180,14 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
-    from dmlkit.observe.console import show_progress
+    from dmlkit.observe.console import shortened, show_progress
     from dmlkit.workflow import find_workflow, load_configuration, run_workflow
 
     job = find_workflow(name)
     console = Console(stderr=True)
     if config is None and data is not None and (config := job.matching_preset(data)):
-        console.print(f"Using the settings in {config}: they have the table's column names.")
+        told = shortened(str(config))
+        console.print(f"Settings: {told} (it has the table's column names)", soft_wrap=True)
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
     with _cluster(scheduler) as client:
         if client.dashboard_link:
@@ -180,13 +207,18 @@ def run(
         return
     stdout = Console()
     stdout.print(_metrics_table(metrics))
-    stdout.print(f"Report: {result.report}", soft_wrap=True)
+    stdout.print(f"Report: {shortened(str(result.report))}", soft_wrap=True, highlight=False)
 
 
 @commands.command(
     epilog="""\b
     Example:
-      dmlkit score out/model --data today.parquet --history transactions/ --out scores/"""
+      dmlkit score out/model --data today.parquet --history transactions/ --out scores/
+
+    \b
+    OUT is a Delta Lake table (Parquet files and a log) with the identifiers, the time, the score,
+    and whether it is flagged at the threshold that the training chose. Bad rows go to the folder
+    OUT-quarantine. The label may be missing in the new rows; a history may overlap with them."""
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", required=True, help="The rows to score: a file, folder, glob or URL.")
@@ -205,10 +237,7 @@ def score(
     max_bad_share: float,
     as_json: bool,
 ) -> None:
-    """Score new rows with the bundle MODEL of an earlier run: same features, same model.
-
-    Bad rows go to the folder OUT-quarantine.
-    """
+    """Score new rows with the bundle MODEL of an earlier run: same features, same model."""
     from dmlkit.boosting import load_bundle
     from dmlkit.scoring import score_table
     from dmlkit.tables import write_table
@@ -222,6 +251,8 @@ def score(
         scored = score_table(
             bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
         )
+        for notice in scored.notices:
+            console.print(Text(f"! {notice}", style="yellow"), soft_wrap=True)
         written = write_table(scored.frame, out)
     if as_json:
         bad_rows = scored.checked.bad_rows
@@ -233,10 +264,13 @@ def score(
 
 
 @commands.command()
+@click.option("--settings", is_flag=True, help="List each setting with its default, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
-def workflows(as_json: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
+def workflows(settings: bool, as_json: bool) -> None:
     """List the workflows that are installed, with their ready-made settings."""
-    from dmlkit.workflow import find_workflow, workflow_entries
+    from dmlkit.observe.console import shortened
+    from dmlkit.workflow import find_workflow, setting_defaults, workflow_entries
 
     jobs = [find_workflow(entry.name) for entry in workflow_entries()]
     if as_json:
@@ -245,7 +279,9 @@ def workflows(as_json: bool) -> None:
     for job in jobs:
         click.echo(f"{job.name:<20}{job.summary}")
         for preset in job.presets:
-            click.echo(f"{'':<20}--config {preset}")
+            click.echo(f"{'':<20}--config {shortened(str(preset))}")
+        for setting in setting_defaults(job.configuration) if settings else ():
+            click.echo(f"{'':<20}--set {setting}")
 
 
 @commands.group()

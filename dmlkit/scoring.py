@@ -29,10 +29,13 @@ class ScoredTable:
         The keys and the time of each row with ``score`` and ``flagged`` (at the threshold), lazily.
     checked : CheckedTable
         What the check of the new rows found.
+    notices : tuple of str
+        What a person should know of the history.
     """
 
     frame: Any
     checked: CheckedTable
+    notices: tuple[str, ...] = ()
 
 
 def score_rows(model: Any, frame: Any, feature_names: Sequence[str], keep: Sequence[str]) -> Any:
@@ -87,21 +90,23 @@ def score_table(
         A table cannot be read, or does not fit the schema that the model was trained with.
     """
     feature_set = FeatureSet.from_dict(bundle.features)
-    schema = _with_labels_to_come(Schema.from_dict(bundle.schema), bundle.metadata["label"])
-    checked = check_table(
-        _read(data, bundle), schema, quarantine=quarantine, max_bad_share=max_bad_share
-    )
-    frame = checked.frame.assign(**{NEW: True})
+    checked = _checked(_read(data, bundle), bundle, max_bad_share, quarantine)
+    frame, notices = checked.frame.assign(**{NEW: True}), []
     if history is not None and checked.time_minimum is not None:
         since = checked.time_minimum - feature_set.history
-        past = _past(history, since, schema, bundle, max_bad_share).assign(**{NEW: False})
-        frame = dd.concat([_without_rows_of(frame, past, schema.unique), frame])
-    label = bundle.metadata["label"]
-    featured = feature_set.transform(frame.assign(**{label: frame[label].astype("float64")}))
+        past = _past(history, since, bundle, max_bad_share)
+        if past is None:
+            notices.append(f"The history {history!r} has no rows from {since} on.")
+        else:
+            unique = bundle.schema.get("unique", ())
+            past = _without_rows_of(frame, past.assign(**{NEW: False}), unique)
+            frame = dd.concat([past, frame])
+    featured = feature_set.transform(frame)
     featured = featured[featured[NEW]]
     names = feature_set.get_feature_names_out()
     scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
-    return ScoredTable(scores.assign(flagged=scores["score"] >= bundle.threshold), checked)
+    scores = scores.assign(flagged=scores["score"] >= bundle.threshold)
+    return ScoredTable(scores, checked, tuple(notices))
 
 
 def read_renamed(
@@ -113,41 +118,54 @@ def read_renamed(
 
 
 def _read(path: str, bundle: Bundle, filters: Any = None) -> Any:
-    """Read a table under the names of the training; a missing label is unknown in every row."""
-    names: dict[str, str] = bundle.metadata["columns"]
+    """Read a table under the names of the training; the label may be missing."""
+    names: dict[str, str] = dict(bundle.metadata["columns"])
     label: str = bundle.metadata["label"]
-    if names[label] in read_table(path).columns:
-        return read_renamed(path, names, filters=filters, as_text=True)
-    names = {name: source for name, source in names.items() if name != label}
-    table = read_renamed(path, names, filters=filters, as_text=True)
-    return table.assign(**{label: np.nan})
+    if names[label] not in read_table(path).columns:
+        del names[label]
+    return read_renamed(path, names, filters=filters, as_text=True)
 
 
-def _past(
-    path: str, since: pd.Timestamp, schema: Schema, bundle: Bundle, max_bad_share: float
-) -> Any:
-    """Return the good rows of the history from `since` on; of Parquet only those are read."""
-    source = bundle.metadata["columns"][schema.time]
-    dtype = read_table(path).dtypes.get(source)
-    is_time = isinstance(dtype, np.dtype) and dtype.kind == "M" and since.tzinfo is None
-    filters = [(source, ">=", since)] if is_time else None
-    table = _read(path, bundle, filters)
-    past = check_table(table, schema, max_bad_share=max_bad_share).frame
-    if (getattr(past[schema.time].dtype, "tz", None) is None) != (since.tzinfo is None):
-        raise InputError(
-            f"The times in {source!r} have a zone in only one of the new rows and the history "
-            f"({path!r}). Write both with a zone, or both without."
-        )
-    return past[past[schema.time] >= since]
-
-
-def _with_labels_to_come(schema: Schema, label: str) -> Schema:
-    """Return the schema for rows whose label may not be known yet."""
+def _checked(
+    table: Any, bundle: Bundle, max_bad_share: float, quarantine: str | None = None
+) -> CheckedTable:
+    """Check a table whose labels may not be known yet; those are NaN afterwards."""
+    label: str = bundle.metadata["label"]
+    schema = Schema.from_dict(bundle.schema)
     columns = [
         replace(column, nullable=True) if column.name == label else column
         for column in schema.columns
+        if column.name in table.columns or column.name != label
     ]
-    return replace(schema, columns=tuple(columns))
+    checked = check_table(
+        table,
+        replace(schema, columns=tuple(columns)),
+        quarantine=quarantine,
+        max_bad_share=max_bad_share,
+    )
+    frame = checked.frame
+    known = frame[label].astype("float64") if label in frame.columns else np.nan
+    return replace(checked, frame=frame.assign(**{label: known}))
+
+
+def _past(path: str, since: pd.Timestamp, bundle: Bundle, max_bad_share: float) -> Any:
+    """Return the good rows of the history from `since` on, or None where there are none.
+
+    Of Parquet only those are read, of text all, since only the check gives times a type.
+    """
+    time = bundle.schema["time"]
+    table = _read(path, bundle)
+    if isinstance(table[time].dtype, np.dtype) and since.tzinfo is None:
+        table = _read(path, bundle, [(bundle.metadata["columns"][time], ">=", since)])
+        if len(table[[time]]) == 0:
+            return None
+    past = _checked(table, bundle, max_bad_share).frame
+    if (getattr(past[time].dtype, "tz", None) is None) != (since.tzinfo is None):
+        raise InputError(
+            f"Only one of the new rows and the history {path!r} has times with a zone. Write "
+            "both with a zone, or both without."
+        )
+    return past[past[time] >= since]
 
 
 def _without_rows_of(new: Any, past: Any, unique: Sequence[str]) -> Any:

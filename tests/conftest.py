@@ -1,9 +1,13 @@
 """Fixtures that many tests share: a cluster inside this process, and one of real processes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+
+from tests import jobs
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,41 @@ def client(process_cluster: LocalCluster) -> Iterator[Client]:
     """A current client on two worker processes of one thread each."""
     with Client(process_cluster) as client:
         yield client
+
+
+@pytest.fixture
+def scheduler(process_cluster: LocalCluster) -> str:
+    """The address of the shared cluster."""
+    return process_cluster.scheduler_address
+
+
+@pytest.fixture(scope="session")
+def transactions() -> pd.DataFrame:
+    """A small table of generated card transactions."""
+    return jobs.small_table()
+
+
+@pytest.fixture(scope="session")
+def transactions_path(transactions: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small table in three Parquet files."""
+    folder = tmp_path_factory.mktemp("tables") / "transactions"
+    jobs.write_in_parts(transactions, folder, files=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_job(
+    transactions_path: Path,
+    process_cluster: LocalCluster,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The output folder of a fraud job on the small table. Tests do not change it."""
+    out = tmp_path_factory.mktemp("jobs") / "out"
+    outcome = jobs.dmlkit(
+        *("run", "fraud-detection", "--data", transactions_path, "--out", out, "--json"),
+        *("--scheduler", process_cluster.scheduler_address, *jobs.QUICK_OPTIONS),
+    )
+    assert outcome.code == 0, outcome.stderr
+    (out.parent / "stdout.json").write_text(outcome.stdout)
+    (out.parent / "stderr.txt").write_text(outcome.stderr)
+    return out

@@ -162,7 +162,7 @@ class FraudSettings(Settings):
             if "fraud" in step.get("names", ()):
                 raise ValueError("the label 'fraud' cannot be a feature")
             if "fraud" in step.get("aggregate", {}):
-                delay = pd.Timedelta(step.get("delay") or 0)
+                delay = pd.Timedelta(str(step.get("delay") or "0s").replace("d", "D"))
                 if delay < wait:
                     raise ValueError(
                         f"a window over 'fraud' by {step.get('by')!r} has the delay {delay}, but "

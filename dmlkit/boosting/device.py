@@ -51,7 +51,11 @@ def choose_device(asked: str, client: Client) -> Device:
         raise ConfigurationError(f"device is {asked!r}; it must be one of {', '.join(ASKED)}.")
     if asked == "cpu":
         return Device("cpu", "as asked for")
-    return _decide(asked, client.run(what_keeps_from_cuda))
+    # A worker that is lost just now does not answer: who trains is seen when training starts.
+    obstacles = client.run(what_keeps_from_cuda, on_error="ignore")
+    if not obstacles:
+        raise TrainingError("No worker of the cluster answers. Start some, then try again.")
+    return _decide(asked, obstacles)
 
 
 def _decide(asked: str, obstacles: Mapping[str, str | None]) -> Device:

@@ -1,6 +1,6 @@
 """A job as named stages: declared in a file, run on a cluster, resumed after a failure."""
 
-from dmlkit.workflow.configuration import Settings, load_configuration
+from dmlkit.workflow.configuration import Settings, load_configuration, setting_defaults
 from dmlkit.workflow.engine import Result, Run, run_workflow
 from dmlkit.workflow.job import BUNDLE, TABLE, Keep, Workflow, find_workflow, workflow_entries
 from dmlkit.workflow.manifest import write_json
@@ -16,6 +16,7 @@ __all__ = [
     "find_workflow",
     "load_configuration",
     "run_workflow",
+    "setting_defaults",
     "workflow_entries",
     "write_json",
 ]

@@ -1,5 +1,6 @@
 """Settings of a workflow: defaults in code, then a TOML file, then ``--set key.sub=value``."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dmlkit.errors import ConfigurationError, MissingFileError, nearest
 
-__all__ = ["Settings", "load_configuration", "setting_names"]
+__all__ = ["Settings", "load_configuration", "setting_defaults", "setting_names"]
+
+
+#: Longer ones are left out where defaults are listed.
+LONGEST_DEFAULT = 60
 
 
 class Settings(BaseModel):
@@ -82,6 +87,28 @@ def setting_names(model: type[BaseModel], prefix: str = "") -> list[str]:
         inner = _section(field.annotation)
         names += setting_names(inner, f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
     return names
+
+
+def setting_defaults(model: type[BaseModel]) -> list[str]:
+    """Return each setting with its default as one would assign it, if it is of one line.
+
+    Examples
+    --------
+    >>> class Job(Settings):
+    ...     name: str = "nightly"
+    ...     days: int = 7
+    >>> setting_defaults(Job)
+    ['name="nightly"', 'days=7']
+    """
+    defaults = model().model_dump(mode="json")
+    lines = []
+    for name in setting_names(model):
+        value = defaults
+        for part in name.split("."):
+            value = value[part]
+        text = json.dumps(value) if value is not None else ""
+        lines.append(f"{name}={text if len(text) < LONGEST_DEFAULT else '...'}")
+    return lines
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
