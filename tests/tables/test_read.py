@@ -4,7 +4,6 @@ import dask
 import fsspec
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 from pandas.testing import assert_frame_equal
@@ -144,11 +143,3 @@ def test_filters_of_another_form_are_refused(tmp_path, filters):
 def test_a_partition_takes_some_memory(tmp_path, size):
     with pytest.raises(ConfigurationError, match="partition_bytes is"):
         read_table(write(tmp_path / "t", "csv"), partition_bytes=size)
-
-
-def test_a_cluster_reads_what_one_thread_does(tmp_path, client):
-    path = write(tmp_path / "t", "parquet")
-    frame = read_table(path, partition_bytes=1)
-    with dask.config.set(scheduler=client):
-        assert_frame_equal(frame.compute().reset_index(drop=True), TABLE)
-    assert pq.read_metadata(f"{path}/0.parquet").num_rows == 60

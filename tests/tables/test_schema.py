@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import tomllib
 from datetime import date, datetime
 
@@ -9,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tomli_w
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dmlkit import Column, Schema, read_table
+from dmlkit.cli import commands
 from dmlkit.errors import ConfigurationError
 
 numbers = st.one_of(st.none(), st.integers(-(2**40), 2**40))
@@ -123,8 +123,7 @@ def test_inferring_reads_no_more_partitions_than_it_takes():
 def test_the_command_prints_a_schema_that_the_table_meets(tmp_path):
     path = tmp_path / "tx.csv"
     path.write_text("id,time,amount\n1,2025-01-01 10:00,\n2,2025-01-02,3.5\n")
-    command = [sys.executable, "-c", "from dmlkit.cli import main; main()", "schema", "infer"]
-    printed = subprocess.run([*command, str(path)], capture_output=True, text=True, check=True)
+    printed = CliRunner().invoke(commands, ["schema", "infer", str(path)], catch_exceptions=False)
     schema = Schema.from_dict(tomllib.loads(printed.stdout))
     assert [(column.name, column.dtype) for column in schema.columns] == [
         ("id", "int64"),

@@ -91,7 +91,7 @@ lines = st.lists(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=lines, partition_bytes=st.integers(1, 80))
 def test_no_partitioning_changes_what_a_quoted_value_is(tmp_path, rows, partition_bytes):
