@@ -27,6 +27,7 @@ from dmlkit.boosting import XGBClassifier
 from dmlkit.features import FeatureSet
 from dmlkit.metrics import evaluate_binary
 from dmlkit.model_selection import TimeSplit, drop_known_entities
+from dmlkit.scoring import score_rows
 from dmlkit.workflow import load_configuration
 from dmlkit.workflows import fraud_settings
 from dmlkit.workflows.fraud_settings import FraudSettings
@@ -50,7 +51,10 @@ PEER = "xgboost-pandas"
 SYSTEMS = (*PRESETS, PEER)
 PACKAGES = ("dmlkit", "dask", "distributed", "xgboost", "pandas", "numpy")
 
-#: Takes the training rows, the test rows and the names of the features; returns the scores.
+#: What is judged needs these columns, and the score.
+KEPT = ("time", "customer_id", "fraud")
+
+#: Takes the training rows, the test rows and the names of the features; returns scored test rows.
 Scorer = Callable[[Any, Any, Sequence[str]], Any]
 
 
@@ -116,10 +120,10 @@ def run_peer(folder: Path) -> Measured:
 
 
 def score_with_dmlkit(settings: FraudSettings, train: Any, test: Any, names: Sequence[str]) -> Any:
-    """Train with the preset's parameters and return the scores of the test rows, lazily."""
+    """Train with the preset's parameters and return the scored test rows, lazily."""
     model = XGBClassifier(**settings.model.parameters(early_stopping=False))
     model.fit(train[names], train["fraud"])
-    return model.predict_proba(test[names]).iloc[:, 1]
+    return score_rows(model, test, names, KEPT)
 
 
 def judge_weeks(featured: Any, names: Sequence[str], scorer: Scorer) -> dict[str, dict[str, Any]]:
@@ -144,9 +148,13 @@ def judge_week(featured: Any, names: Sequence[str], scorer: Scorer, start: str) 
         known_from=pd.Timestamp(start),
         delay_days=periods.delay_days,
     )
-    scored = test.assign(score=scorer(parts.train, test, names))
     evaluation = evaluate_binary(
-        scored, label="fraud", score="score", time="time", entity="customer_id", replicates=0
+        scorer(parts.train, test, names),
+        label="fraud",
+        score="score",
+        time="time",
+        entity="customer_id",
+        replicates=0,
     )
     seconds = time.perf_counter() - started
     labels = parts.train["fraud"]

@@ -42,10 +42,12 @@ def pandas_features(folder: Path, columns: dict[str, str]) -> pd.DataFrame:
     return _terminal_features(_customer_features(table))
 
 
-def score_with_xgboost(train: pd.DataFrame, test: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Train with the published parameters and return the probability of fraud of each test row."""
+def score_with_xgboost(
+    train: pd.DataFrame, test: pd.DataFrame, names: Sequence[str]
+) -> pd.DataFrame:
+    """Train with the published parameters and return the scored test rows."""
     model = xgboost.XGBClassifier(**PARAMETERS).fit(train[names], train["fraud"])
-    return model.predict_proba(test[names])[:, 1]
+    return test.assign(score=model.predict_proba(test[names])[:, 1])
 
 
 def _customer_features(table: pd.DataFrame) -> pd.DataFrame:
