@@ -173,7 +173,7 @@ def collect(runs: Mapping[str, Sequence[Measured]]) -> list[dict[str, Any]]:
         for task, figures in repeats[0].tasks.items():
             seconds = [run.tasks[task]["seconds"] for run in repeats]
             rows = figures.get("train_rows", len(repeats[0].features))
-            agrees = agreement if task == "features" else counts_agree(task, runs)
+            agrees = agreement.get(system) if task == "features" else counts_agree(task, runs)
             result = {
                 "system": system,
                 "task": f"fraud_handbook/{task}",
@@ -201,17 +201,18 @@ def counts_agree(task: str, runs: Mapping[str, Sequence[Measured]]) -> bool | No
     return len(found | ({published} if published else set())) == 1
 
 
-def features_agree(runs: Mapping[str, Sequence[Measured]]) -> bool | None:
-    """Tell whether dmlkit's features of the handbook are those of pandas, but for rounding."""
-    if not {"dmlkit-handbook", PEER} <= set(runs):
-        return None
+def features_agree(runs: Mapping[str, Sequence[Measured]]) -> dict[str, bool]:
+    """Tell of the systems with the same features whether they are equal, but for rounding."""
+    pair = ("dmlkit-handbook", PEER)
+    if not set(pair) <= set(runs):
+        return {}
     ours, theirs = (
-        runs[system][0].features.set_index("transaction_id").sort_index()
-        for system in ("dmlkit-handbook", PEER)
+        runs[system][0].features.set_index("transaction_id").sort_index() for system in pair
     )
     same_rows = ours.index.equals(theirs.index) and list(ours) == list(theirs)
     # pandas adds and takes away in one running sum, which leaves traces.
-    return same_rows and np.allclose(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
+    equal = same_rows and np.allclose(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
+    return dict.fromkeys(pair, bool(equal))
 
 
 def as_table(results: Sequence[Mapping[str, Any]]) -> Table:
