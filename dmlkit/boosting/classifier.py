@@ -9,6 +9,7 @@ import pandas as pd
 import xgboost
 
 from dmlkit.boosting.device import choose_device
+from dmlkit.boosting.exact_metrics import EXACT
 from dmlkit.boosting.parameters import check_names, eval_metrics, native_parameters
 from dmlkit.boosting.prediction import booster_of, predict_lazily
 from dmlkit.boosting.shard_training import History, Plan
@@ -245,6 +246,7 @@ class XGBClassifier:
             parameters=parameters,
             rounds=int(self._parameters["n_estimators"]),
             metrics=tuple(metrics),
+            exact=tuple(name for name in metrics if name in EXACT and len(classes) == 2),
             early_stopping_rounds=self._parameters["early_stopping_rounds"],
             features=tuple(features),
         )

