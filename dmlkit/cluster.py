@@ -161,14 +161,24 @@ def dask_setup(_worker: Any) -> None:
 
 
 def _connect_to(address: str, security: Any, timeout: float) -> Client:
+    before = current_client()
     try:
         return Client(address, timeout=timeout, security=security)
     except (OSError, TimeoutError, ValueError) as error:
+        _forget_client(before)
         raise ClusterError(
             f"No Dask scheduler answers at {address!r} ({_reason(error)}).\n"
             "Start one with `dask scheduler` and workers with `dask worker ADDRESS`, check the "
             "address and the firewall, or leave the address out for a local cluster."
         ) from error
+
+
+def _forget_client(before: Client | None) -> None:
+    """Let the client that was current be it again: Dask leaves one that failed to start."""
+    left = current_client()
+    if left is not None and left is not before:
+        with contextlib.suppress(Exception):
+            left.close(timeout=1)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,108 @@
+"""`connect`: which cluster a client is of, and what is told when there is none."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from dmlkit import connect
+from dmlkit.cluster import current_client, kill_workers, lost_workers
+from dmlkit.errors import ClusterError, ConfigurationError
+
+
+@pytest.fixture
+def local() -> Iterator[Client]:
+    with connect(workers=2, threads=1, memory="512MiB") as client:
+        yield client
+
+
+def test_the_current_client_is_reused(client: Client) -> None:
+    assert connect() is client
+    assert current_client() is client
+
+
+def test_an_address_is_connected_to(scheduler: str) -> None:
+    with connect(scheduler) as client:
+        assert client.scheduler.address == scheduler
+
+
+def test_the_scheduler_of_dasks_configuration_is_connected_to(scheduler: str) -> None:
+    with dask.config.set({"scheduler-address": scheduler}), connect() as client:
+        assert client.scheduler.address == scheduler
+
+
+def test_a_scheduler_that_does_not_answer_is_named() -> None:
+    with pytest.raises(ClusterError, match=r"No Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+        connect("tcp://127.0.0.1:9", timeout=1)
+
+
+@pytest.mark.parametrize("address", ["nonsense://here", "tcp://127.0.0.1:notaport"])
+def test_a_wrong_address_is_named(address: str) -> None:
+    with pytest.raises(ClusterError, match=address):
+        connect(address, timeout=1)
+    assert current_client() is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"workers": 0}, "workers=0.*at least 1"),
+        ({"threads": -1}, "threads=-1.*at least 1"),
+        ({"workers": 2, "memory": "1PiB"}, "2 workers of 1.00 PiB need more than"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        connect(**sizes)  # type: ignore[arg-type]
+
+
+@pytest.mark.cluster
+def test_a_local_cluster_has_the_sizes_asked_for(local: Client) -> None:
+    workers = local.scheduler_info(n_workers=-1)["workers"].values()
+    assert [(w["nthreads"], w["memory_limit"]) for w in workers] == [(1, 512 * 2**20)] * 2
+    assert all(w["host"] == "127.0.0.1" for w in workers)
+
+
+@pytest.mark.cluster
+def test_a_worker_that_is_killed_is_counted_as_lost(local: Client) -> None:
+    began = time.time()
+    future = local.submit(lambda: 1, workers=[next(iter(local.scheduler_info()["workers"]))])
+    assert future.result() == 1
+    pids = local.run(lambda: __import__("os").getpid())
+    victim = next(iter(local.who_has(future).values()))[0]
+    local.submit(__import__("os").kill, pids[victim], 9, workers=[victim], retries=0)
+    until = time.time() + 30
+    while not lost_workers(local, began) and time.time() < until:
+        time.sleep(0.1)
+    (loss,) = lost_workers(local, began)[:1]
+    assert loss["worker"] == victim
+    assert lost_workers(local, time.time()) == []
+
+
+@pytest.mark.cluster
+def test_busy_workers_are_killed_at_once_when_a_job_is_stopped(local: Client) -> None:
+    local.submit(time.sleep, 60)
+    pids = local.run(lambda: __import__("os").getpid()).values()
+    began = time.monotonic()
+    kill_workers(local)
+    while any(_is_running(pid) for pid in pids) and time.monotonic() < began + 10:
+        time.sleep(0.05)
+    assert time.monotonic() - began < 5
+
+
+def test_workers_of_a_cluster_that_is_not_ours_are_left_alone(
+    process_cluster: LocalCluster, scheduler: str
+) -> None:
+    with Client(scheduler) as client:
+        kill_workers(client)
+        assert client.submit(sum, [1, 2]).result() == 3
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except OSError:
+        return False
