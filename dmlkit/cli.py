@@ -96,12 +96,14 @@ def _leave() -> NoReturn:
 
 
 @contextlib.contextmanager
-def _cluster(scheduler: str | None) -> Iterator[Any]:
+def _cluster(scheduler: str | None, console: Console) -> Iterator[Any]:
     """Give a client; a local cluster is gone at the end, at once if the job was stopped."""
     from dmlkit.cluster import connect, kill_workers, quiet_dask
 
     quiet_dask()
-    with connect(scheduler) as client:
+    with console.status("Waiting for the scheduler" if scheduler else "Starting the cluster"):
+        connected = connect(scheduler)
+    with connected as client:
         try:
             yield client
         except KeyboardInterrupt:
@@ -189,7 +191,7 @@ def run(
         told = shortened(str(config))
         console.print(f"Settings: {told} (it has the table's column names)", soft_wrap=True)
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
-    with _cluster(scheduler) as client:
+    with _cluster(scheduler, console) as client:
         if client.dashboard_link:
             console.print(f"Dashboard: {client.dashboard_link}")
         with show_progress(console) as listener:
@@ -247,7 +249,7 @@ def score(
     if history is None:
         console.print("! No --history: time windows see only the rows in --data.", style="yellow")
     quarantine = f"{out.rstrip('/')}-quarantine"
-    with _cluster(scheduler), console.status("Scoring"):
+    with _cluster(scheduler, console), console.status("Scoring"):
         scored = score_table(
             bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
         )

@@ -95,9 +95,11 @@ class _LiveDisplay:
     def _running(self, task: TaskID, event: StageEvent) -> None:
         if "round" in self._progress.tasks[-1].fields["detail"]:
             return  # rounds say more than tasks do
-        detail = f"{event.tasks_done}/{event.tasks_total} tasks, {event.seconds:.0f} s"
         self._progress.update(
-            task, completed=event.tasks_done, total=event.tasks_total or None, detail=detail
+            task,
+            completed=event.tasks_done,
+            total=event.tasks_total or None,
+            detail=f"{_tasks(event)}{event.seconds:.0f} s",
         )
 
 
@@ -139,15 +141,19 @@ def _going_on(event: Event) -> str:
     if isinstance(event, TrainingRound):
         return f"  training: {_round(event)}"
     if isinstance(event, StageEvent):
-        return (
-            f"  {event.stage}: {event.tasks_done}/{event.tasks_total} tasks, "
-            f"{event.seconds:.0f} s so far"
-        )
+        return f"  {event.stage}: {_tasks(event)}{event.seconds:.0f} s so far"
     return _sentence(event)
 
 
+def _tasks(event: StageEvent) -> str:
+    return f"{event.tasks_done:,}/{event.tasks_total:,} tasks, " if event.tasks_total else ""
+
+
 def _round(event: TrainingRound) -> str:
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+    # XGBoost's name for the first table that is watched: most often there is one only.
+    metrics = ", ".join(
+        f"{name.removeprefix('validation_0-')} {value:.4f}" for name, value in event.metrics.items()
+    )
     return f"round {event.round}/{event.total}  {metrics}"
 
 

@@ -203,15 +203,20 @@ def _folder_name(column: str, value: str | None) -> str:
 
 def _write_parquet(table: pa.Table, path: Path) -> Any:
     footers: list[Any] = []
-    pyarrow.parquet.write_table(
-        table,
-        path,
-        row_group_size=ROWS_PER_GROUP,
-        compression="zstd",
-        compression_level=1,
-        store_schema=False,
-        metadata_collector=footers,
-    )
+    try:
+        pyarrow.parquet.write_table(
+            table,
+            path,
+            row_group_size=ROWS_PER_GROUP,
+            compression="zstd",
+            compression_level=1,
+            store_schema=False,
+            metadata_collector=footers,
+        )
+    except RuntimeError as error:  # closing after a failed write hides that the disk is full
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
     return footers[0]
 
 

@@ -60,10 +60,10 @@ def test_now_and_then_it_is_said_that_a_stage_goes_on(monkeypatch: pytest.Monkey
     monkeypatch.setattr(consoles, "PLAIN_INTERVAL", -1.0)
     text = told(
         stage("running", tasks_done=5, tasks_total=10, seconds=11.0),
-        TrainingRound(3, 300, {"validation-aucpr": 0.5}),
+        TrainingRound(3, 300, {"validation_0-aucpr": 0.5}),
     )
     assert text == (
-        "  features: 5/10 tasks, 11 s so far\n  training: round 3/300  validation-aucpr 0.5000\n"
+        "  features: 5/10 tasks, 11 s so far\n  training: round 3/300  aucpr 0.5000\n"
     )
 
 
