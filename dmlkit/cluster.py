@@ -5,6 +5,7 @@ import contextlib
 import logging
 import shutil
 import signal
+import sys
 import warnings
 from typing import Any, Literal
 
@@ -156,6 +157,7 @@ def dask_setup(_worker: Any) -> None:
     """
     if dask.config.get("dmlkit.quiet", False):
         quiet_dask()
+        sys.unraisablehook = lambda _: None  # such as of a file that could not be closed either
     with contextlib.suppress(ValueError):  # not in the main thread: nothing to do there
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

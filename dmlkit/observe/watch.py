@@ -1,19 +1,33 @@
-"""Events from a running cluster: tasks done, training rounds, lost workers. No display here."""
+"""What goes on in a running cluster: tasks, training rounds, losses, standstill. No display."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from distributed import Client
+from dask.utils import format_bytes
+from distributed import Client, Future
 
 from dmlkit.cluster import lost_workers
+from dmlkit.errors import ClusterError
 from dmlkit.observe.events import Listener, TrainingRound, WorkerLost
 
-__all__ = ["TOPIC", "watch_cluster"]
+__all__ = ["TOPIC", "Watch", "watch_cluster"]
 
 #: Workers send their events under this name (`Worker.log_event`).
 TOPIC = "dmlkit"
+
+#: Seconds that all workers may be paused: they spill to disk meanwhile, and may go on.
+PATIENCE = 90.0
+
+
+@dataclass
+class Watch:
+    """What the watching thread found out."""
+
+    obstacle: str | None = None
 
 
 @contextlib.contextmanager
@@ -24,8 +38,12 @@ def watch_cluster(
     *,
     since: float,
     interval: float = 0.5,
-) -> Iterator[None]:
+    patience: float = PATIENCE,
+) -> Iterator[Watch]:
     """Report tasks, training rounds and lost workers of `client`'s cluster while the block runs.
+
+    Where all workers have paused for want of memory, Dask waits for ever. Here what the client
+    waits for is cancelled after a while, and the error then is a `ClusterError` with the reason.
 
     Parameters
     ----------
@@ -36,18 +54,44 @@ def watch_cluster(
         Called with a `TrainingRound` or a `WorkerLost` as it happens, from another thread.
     since : float
         Seconds since the epoch: earlier losses are not reported.
+    interval : float
+        Seconds between two looks.
+    patience : float
+        Seconds that all workers may be paused.
+
+    Raises
+    ------
+    ClusterError
+        All workers were paused for too long.
     """
     over = threading.Event()
-    poll = threading.Thread(
-        target=_poll,
-        args=(client, over, interval, report_tasks, listener, since),
-        name="dmlkit-watch",
-        daemon=True,
-    )
+    watch = Watch()
+
+    def look_on() -> None:
+        seen: set[tuple[float, str]] = set()
+        paused = _Paused(patience)
+        while not over.wait(interval):
+            try:
+                done, total, memory = client.run_on_scheduler(_look)
+                if paused.too_long(memory):
+                    watch.obstacle = _full(memory)
+                    client.cancel([Future(key, client) for key in list(client.futures)], force=True)
+                    return
+                report_tasks(done, total)
+                _report_losses(client, since, seen, listener)
+            except Exception:
+                # A display must never end a job; what happened to the cluster is the job's to tell.
+                continue
+
+    poll = threading.Thread(target=look_on, name="dmlkit-watch", daemon=True)
     client.subscribe_topic(TOPIC, lambda event: _hear(event, listener))
     poll.start()
     try:
-        yield
+        yield watch
+    except Exception as error:
+        if watch.obstacle is not None:
+            raise ClusterError(watch.obstacle) from error
+        raise
     finally:
         over.set()
         poll.join(timeout=2)
@@ -55,36 +99,55 @@ def watch_cluster(
             client.unsubscribe_topic(TOPIC)
 
 
-def _poll(
-    client: Client,
-    over: threading.Event,
-    interval: float,
-    report_tasks: Callable[[int, int], None],
-    listener: Listener,
-    since: float,
+@dataclass
+class _Paused:
+    """Since when all workers have been paused."""
+
+    patience: float
+    since: float | None = None
+
+    def too_long(self, memory: Sequence[tuple[int, int]]) -> bool:
+        """Tell it from the memory of paused workers, which is empty where any still works."""
+        if not memory:
+            self.since = None
+            return False
+        self.since = self.since or time.monotonic()
+        return time.monotonic() - self.since > self.patience
+
+
+def _report_losses(
+    client: Client, since: float, seen: set[tuple[float, str]], listener: Listener
 ) -> None:
-    seen: set[tuple[float, str]] = set()
-    while not over.wait(interval):
-        try:
-            report_tasks(*client.run_on_scheduler(_count_tasks))
-            losses = lost_workers(client, since)
-        except Exception:
-            # A display must never end a job; what happened to the cluster is the job's to tell.
-            continue
-        for loss in losses:
-            if (loss["time"], loss["worker"]) not in seen:
-                seen.add((loss["time"], loss["worker"]))
-                listener(WorkerLost(**loss))
+    for loss in lost_workers(client, since):
+        if (loss["time"], loss["worker"]) not in seen:
+            seen.add((loss["time"], loss["worker"]))
+            listener(WorkerLost(**loss))
 
 
-def _count_tasks(dask_scheduler: Any) -> tuple[int, int]:
-    """Return tasks done and tasks known (runs on the scheduler)."""
+def _look(dask_scheduler: Any) -> tuple[int, int, list[tuple[int, int]]]:
+    """Return tasks done and known, and the memory of workers if all are paused (on the scheduler).
+
+    Memory is that in use, and the limit.
+    """
     done = total = 0
     for group in dask_scheduler.task_groups.values():
         states = group.states
         done += states["memory"] + states["forgotten"] + states["released"] + states["erred"]
         total += sum(states.values())
-    return done, total
+    workers = dask_scheduler.workers.values()
+    all_paused = bool(workers) and all(worker.status.name == "paused" for worker in workers)
+    memory = [(worker.memory.process, worker.memory_limit) for worker in workers]
+    return done, total, memory if all_paused else []
+
+
+def _full(memory: Sequence[tuple[int, int]]) -> str:
+    used, limit = max(memory, key=lambda pair: pair[0] / pair[1])
+    count = "The only worker has" if len(memory) == 1 else f"All {len(memory)} workers have"
+    return (
+        f"{count} paused, since memory is full (such as {format_bytes(used)} of "
+        f"{format_bytes(limit)}), and nothing goes on. Give workers more memory, at least 1 GiB "
+        "for each thread, or start fewer and larger ones; `--resume` takes over what is finished."
+    )
 
 
 def _hear(event: Any, listener: Listener) -> None:

@@ -62,9 +62,7 @@ def test_now_and_then_it_is_said_that_a_stage_goes_on(monkeypatch: pytest.Monkey
         stage("running", tasks_done=5, tasks_total=10, seconds=11.0),
         TrainingRound(3, 300, {"validation_0-aucpr": 0.5}),
     )
-    assert text == (
-        "  features: 5/10 tasks, 11 s so far\n  training: round 3/300  aucpr 0.5000\n"
-    )
+    assert text == ("  features: 5/10 tasks, 11 s so far\n  training: round 3/300  aucpr 0.5000\n")
 
 
 def test_the_live_display_fits_80_columns() -> None:

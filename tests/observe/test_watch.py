@@ -4,8 +4,10 @@ import threading
 import time
 from typing import Any
 
-from distributed import Client, get_worker, wait
+import pytest
+from distributed import Client, Status, get_worker, wait
 
+from dmlkit.errors import ClusterError
 from dmlkit.observe import Event, TrainingRound
 from dmlkit.observe.watch import TOPIC, watch_cluster
 
@@ -62,3 +64,25 @@ def test_a_listener_that_fails_ends_no_job(client: Client) -> None:
     with watch_cluster(client, fail, lambda _event: None, since=time.time(), interval=0.02):
         assert client.submit(sum, [1, 2]).result() == 3
         assert until(lambda: len(calls) > 2)
+
+
+def test_a_job_whose_workers_are_all_paused_ends_with_the_reason(client: Client) -> None:
+    def pause(dask_worker: Any, status: str) -> None:
+        dask_worker.memory_manager.memory_pause_fraction = False
+        dask_worker.status = Status[status]
+
+    client.run(pause, status="paused")
+    try:
+        with (
+            pytest.raises(ClusterError, match=r"All 2 workers have paused.* of 2.00 GiB.*--resume"),
+            watch_cluster(
+                *(client, lambda *_: None, lambda _event: None),
+                since=time.time(),
+                interval=0.05,
+                patience=0.5,
+            ),
+        ):
+            client.submit(sum, [1, 2], pure=False).result()
+    finally:
+        client.run(pause, status="running")
+    assert client.submit(sum, [1, 2], pure=False).result() == 3
