@@ -22,7 +22,9 @@ def test_a_folder_that_stays_empty_is_removed_again(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    expected = pytest.raises(OutputError, match=r"holds 1 files that no job wrote \(such as 'thesis")
+    expected = pytest.raises(
+        OutputError, match=r"holds 1 files that no job wrote \(such as 'thesis"
+    )
     with expected, claim_output(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
