@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dmlkit import read_table
+from dmlkit.boosting import XGBClassifier
 from dmlkit.metrics import Costs
 from dmlkit.model_selection import TimeSplit
 from dmlkit.tables import Column, Schema
@@ -117,6 +118,11 @@ class Model(BaseModel):
     early_stopping_rounds: int | None = 30
     random_state: int = 0
     device: str = "auto"
+
+    @model_validator(mode="after")
+    def _parameters_are_known(self) -> "Model":
+        XGBClassifier(**self.model_dump())
+        return self
 
     def parameters(self, *, early_stopping: bool) -> dict[str, Any]:
         """Return the parameters; early stopping needs rows to watch."""

@@ -23,8 +23,12 @@ __all__ = ["buckets_for", "shuffle_by_entity"]
 #: Assumed of a value whose size its dtype does not tell, such as a text.
 BYTES_OF_TEXT = 24
 
-#: Each partition and bucket is a task, and a scheduler takes about a millisecond for each.
-MOST_PIECES = 65_536
+#: Each piece is a task, and a scheduler takes about a millisecond for each: with more pieces than
+#: this, buckets are made larger instead,
+MOST_PIECES = 8_192
+
+#: but not so few that one would hold more than this part of the table.
+FEWEST_OF_MANY = 64
 
 
 def shuffle_by_entity(
@@ -76,7 +80,8 @@ def buckets_for(frame: Any, result: pd.DataFrame) -> int:
         An empty result.
     """
     growth = _bytes_per_row(result) / _bytes_per_row(frame._meta)
-    return max(1, min(ceil(frame.npartitions * growth), MOST_PIECES // frame.npartitions))
+    most = max(MOST_PIECES // frame.npartitions, FEWEST_OF_MANY)
+    return max(1, min(ceil(frame.npartitions * growth), most))
 
 
 def _bytes_per_row(meta: pd.DataFrame) -> int:

@@ -125,6 +125,7 @@ def read_parquet_piece(
     needed = list(dict.fromkeys([*columns, *filter_columns(filters)]))
     in_files = pa.schema([schema.field(name) for name in needed if name not in piece.constants])
     parts = [_read_part(piece.filesystem, *part, in_files) for part in piece.parts]
+    parts = parts or [in_files.empty_table()]  # of a table without rows
     rows = sum(map(len, parts))
     arrays = dict(zip(in_files.names, pa.concat_tables(parts).columns, strict=True))
     for name, value in piece.constants.items():

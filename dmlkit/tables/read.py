@@ -14,7 +14,7 @@ from dask.utils import parse_bytes
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 from dmlkit.tables.check import DEFAULT_MAX_BAD_SHARE, check_table
 from dmlkit.tables.delta import plan_delta
-from dmlkit.tables.parquet import filter_columns, plan_parquet
+from dmlkit.tables.parquet import ParquetPiece, filter_columns, plan_parquet
 from dmlkit.tables.pieces import PieceReader, to_pandas
 from dmlkit.tables.schema import Schema
 from dmlkit.tables.sources import Source, find_source
@@ -116,9 +116,7 @@ def _read(
         meta = to_pandas(arrow_schema.empty_table())[columns]
     except pa.ArrowException as error:
         raise InputError(f"A column of {source.path!r} cannot be read: {error}.") from None
-    if not pieces:
-        with dask.config.set({"dataframe.convert-string": False}):
-            return dd.from_pandas(meta, npartitions=1)
+    pieces = pieces or [ParquetPiece(None, ())]
     reader = PieceReader(source.path, arrow_schema, filters)
     # Text is of Arrow already; Dask would make lists and the like text too.
     with dask.config.set({"dataframe.convert-string": False}):

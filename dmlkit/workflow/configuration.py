@@ -172,4 +172,7 @@ def _explain_one(problem: Mapping[str, Any], names: list[str]) -> str:
         if guess is None:
             return f"Unknown setting {key!r}. Known: {', '.join(inside)}."
         return f"Unknown setting {key!r} (nearest: {guess!r})."
+    if problem["type"] == "value_error":  # a rule of the settings' own: it says all there is to say
+        reason = str(problem["ctx"]["error"]).rstrip(".")
+        return f"Setting {key!r}: {reason}." if key else f"{reason}."
     return f"Setting {key!r} is {problem['input']!r}: {problem['msg']}."

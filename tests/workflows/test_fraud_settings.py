@@ -67,6 +67,12 @@ def test_any_parameter_of_xgboost_may_be_set() -> None:
     assert settings().model.parameters(early_stopping=False)["early_stopping_rounds"] is None
 
 
+def test_a_misspelled_parameter_is_found_before_the_job_starts() -> None:
+    expected = r"Setting 'model': Unknown parameter 'maxdepth' \(nearest: 'max_depth'\)"
+    with pytest.raises(ConfigurationError, match=expected):
+        settings("model.maxdepth=3")
+
+
 def test_a_preset_is_found_by_the_columns_of_the_table(tmp_path: Path) -> None:
     preset = job.presets[0]
     names = load_configuration(FraudSettings, file=preset).columns.model_dump()
