@@ -29,6 +29,10 @@ SMALLEST_WORKER = parse_bytes("512MiB")
 #: Where all workers of a local cluster are gone, a job ends with an error after this time.
 NO_WORKERS_TIMEOUT = "60s"
 
+#: A local worker that has been silent for so long is taken for frozen: it is killed and its work is
+#: done again. Looked for at the same interval, so that it may take twice as long.
+SILENCE = "60s"
+
 #: Those of Dask and below it that print, tracebacks too, though the error is raised and told.
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado.application", "asyncio")
 
@@ -196,7 +200,10 @@ def _start_local(
         "preload": ["dmlkit.cluster"],
         "silence_logs": max(logging.WARNING, logging.getLogger("distributed").level),
     }
-    patience = {"distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT}
+    patience = {
+        "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
+        "distributed.scheduler.worker-ttl": SILENCE,
+    }
     with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:

@@ -1,5 +1,7 @@
 """`connect`: which cluster a client is of, and what is told when there is none."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from dmlkit import connect
+from dmlkit import cluster, connect
 from dmlkit.cluster import current_client, kill_workers, lost_workers
 from dmlkit.errors import ClusterError, ConfigurationError
 
@@ -83,6 +85,22 @@ def test_a_worker_that_is_killed_is_counted_as_lost(local: Client) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.cluster
+def test_the_work_of_a_frozen_worker_is_done_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "SILENCE", "5s")  # Dask waits for ten heartbeats at least
+    with connect(workers=2, threads=1, memory="512MiB") as client:
+        futures = client.map(_slowly, range(12), pure=False)
+        processes = client.run(os.getpid)
+        os.kill(processes[max(processes)], signal.SIGSTOP)
+        assert client.submit(sum, futures).result(timeout=120) == sum(range(12))
+        assert [loss["worker"] for loss in lost_workers(client)] == [max(processes)]
+
+
+def _slowly(number: int) -> int:
+    time.sleep(0.5)
+    return number
+
+
 def test_busy_workers_are_killed_at_once_when_a_job_is_stopped(local: Client) -> None:
     local.submit(time.sleep, 60)
     pids = local.run(lambda: __import__("os").getpid()).values()

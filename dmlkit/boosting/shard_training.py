@@ -87,7 +87,7 @@ def train_shard(
         only, since all have the same.
     """
     threads = distributed.get_worker().state.nthreads
-    with _together(arguments, rank), xgboost.config_context(verbosity=0):
+    with xgboost.config_context(verbosity=0), _together(arguments, rank):
         matrix = _matrix(plan, training, threads, ref=None)
         watched = [
             (matrix if rows is None else _matrix(plan, rows, threads, ref=matrix), name)
