@@ -190,8 +190,12 @@ def matching_preset(path: str, presets: Iterable[Path]) -> Path | None:
 
 
 def identifier_types(table: Any) -> dict[str, str]:
-    """Return the schema types of a table's identifiers: whole numbers, or else text."""
+    """Return the schema types of a table's identifiers: whole numbers, or else text.
+
+    Floats are whole numbers some of which are missing: pandas writes them so. As text they would
+    be "7.0", which no row has where none is missing.
+    """
     return {
-        name: "int64" if pd.api.types.is_integer_dtype(table[name].dtype) else "string"
+        name: "int64" if pd.api.types.is_any_real_numeric_dtype(table[name].dtype) else "string"
         for name in IDENTIFIERS
     }

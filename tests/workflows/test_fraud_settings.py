@@ -53,7 +53,7 @@ def test_a_start_before_the_table_is_refused() -> None:
 
 
 def test_identifiers_may_be_numbers_or_text() -> None:
-    table = pd.DataFrame({"transaction_id": [1], "customer_id": ["c"], "terminal_id": [1.5]})
+    table = pd.DataFrame({"transaction_id": [1], "customer_id": ["c"], "terminal_id": [True]})
     types = {"transaction_id": "int64", "customer_id": "string", "terminal_id": "string"}
     assert identifier_types(table) == types
     schema = settings().validation.schema_for(types)
@@ -80,3 +80,8 @@ def test_a_preset_is_found_by_the_columns_of_the_table(tmp_path: Path) -> None:
         path = tmp_path / "table.csv"
         path.write_text(",".join(columns) + "\n" + ",".join("1" for _ in columns) + "\n")
         assert job.matching_preset(str(path)) == expected
+
+
+def test_numbers_some_of_which_are_missing_stay_numbers() -> None:
+    table = pd.DataFrame({"transaction_id": [1], "customer_id": [7.0], "terminal_id": [None]})
+    assert identifier_types(table.astype({"terminal_id": "Int64"})) == dict.fromkeys(table, "int64")
