@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from dmlkit import __version__
@@ -28,9 +27,6 @@ FINE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
 #: Seconds that a stopped job has to close its cluster and to sweep up.
 GRACE = 15.0
-
-#: Metrics that are printed first, since they decide.
-FIRST = ("roc_auc", "average_precision", "card_precision")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -182,6 +178,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
+    from dmlkit.metrics_table import metrics_table
     from dmlkit.observe.console import shortened, show_progress
     from dmlkit.workflow import find_workflow, load_configuration, run_workflow
 
@@ -203,13 +200,19 @@ def run(
                 resume=resume,
                 listeners=[listener],
             )
-    metrics = json.loads((result.out / "metrics.json").read_text(encoding="utf-8"))
+    metrics = result.metrics()
+    report = result.report if result.report.exists() else None
     if as_json:
-        _print_json(status="done", out=str(result.out), report=str(result.report), metrics=metrics)
+        named = None if report is None else str(report)
+        _print_json(status="done", out=str(result.out), report=named, metrics=metrics)
         return
     stdout = Console()
-    stdout.print(_metrics_table(metrics))
-    stdout.print(f"Report: {shortened(str(result.report))}", soft_wrap=True, highlight=False)
+    if metrics:
+        stdout.print(metrics_table(metrics))
+    where = f"Results: {shortened(str(result.out))}"
+    if report is not None:
+        where = f"Report: {shortened(str(report))}"
+    stdout.print(where, soft_wrap=True, highlight=False)
 
 
 @commands.command(
@@ -303,31 +306,6 @@ def infer(path: str, as_json: bool) -> None:
 
     document = Schema.infer(read_table(path)).to_dict()
     click.echo(json.dumps(document, indent=2) if as_json else tomli_w.dumps(document), nl=as_json)
-
-
-def _metrics_table(metrics: dict[str, float]) -> Table:
-    table = Table(title="On the test rows", title_justify="left")
-    table.add_column("metric")
-    table.add_column("value", justify="right")
-    table.add_column("95% interval", justify="right")
-    for name in _in_order(metrics):
-        low, high = metrics.get(f"{name}.low"), metrics.get(f"{name}.high")
-        interval = "" if low is None else f"{low:.4f} - {high:.4f}"
-        table.add_row(name.removeprefix("test."), _figure(metrics[name]), interval)
-    return table
-
-
-def _in_order(metrics: dict[str, float]) -> list[str]:
-    names = [
-        name
-        for name in metrics
-        if name.startswith("test.") and not name.endswith((".low", ".high"))
-    ]
-    return sorted(names, key=lambda name: not name.removeprefix("test.").startswith(FIRST))
-
-
-def _figure(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"
 
 
 def _print_json(**content: Any) -> None:

@@ -26,6 +26,7 @@ job = Workflow(
     "Card transactions in; a judged model, its report and scores out.",
     presets=sorted((Path(__file__).parent / "configs").glob("fraud_*.toml")),
     matches=matching_preset,
+    makes_data=True,
 )
 
 #: What identifies a scored row.
@@ -56,6 +57,8 @@ def validate(run: Run, read: Any) -> Any:
     run.note(schema=schema.to_dict(), examples=checked.examples, quarantine=quarantine)
     if checked.bad_rows:
         run.warn(_told(checked, quarantine))
+    # Looked at here already: a split that does not fit is told before the long stages, not after.
+    run.configuration.split.periods(str(checked.time_minimum), str(checked.time_maximum))
     return checked.frame
 
 

@@ -1,6 +1,7 @@
 """Running a workflow: stages in order, resumed where they still hold, artefacts at the end."""
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from distributed import Client
 from pydantic import BaseModel
 
 from dmlkit.cluster import connect, lost_workers
-from dmlkit.errors import MissingFileError
+from dmlkit.errors import ConfigurationError, MissingFileError
 from dmlkit.observe import Event, Listener, Notice, StageEvent
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
@@ -85,8 +86,13 @@ class Result:
 
     @property
     def report(self) -> Path:
-        """The HTML report."""
+        """The HTML report, where the workflow writes one."""
         return self.out / "report.html"
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is in ``metrics.json``; nothing where the workflow writes none."""
+        file = self.out / "metrics.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def run_workflow(
@@ -131,6 +137,10 @@ def run_workflow(
         for listener in listeners:
             listener(event)
 
+    if data is None and not workflow.makes_data:
+        raise ConfigurationError(
+            f"The workflow {workflow.name!r} needs a table: name it with --data (data=...)."
+        )
     files = input_files(data)
     if data is not None and not files:
         raise MissingFileError(f"There is no data at {data!r}. Check the path.")

@@ -74,6 +74,8 @@ class Workflow:
         Ready-made configurations (TOML) that come with the workflow.
     matches : callable, optional
         Given the path of a table and the presets, name the preset that fits, or None.
+    makes_data : bool
+        Without a table, it makes one.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Workflow:
     summary: str
     presets: Sequence[Path] = ()
     matches: Callable[[str, Iterable[Path]], Path | None] | None = None
+    makes_data: bool = False
     stages: list[Stage] = field(default_factory=list)
 
     def stage(

@@ -177,3 +177,9 @@ def test_a_stage_that_uses_settings_that_are_not_there_is_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="uses the settings 'middle'"):
         job.stage(uses=["middle"])(stage)
+
+
+def test_a_job_that_makes_no_table_asks_for_one(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'counting' needs a table: name it with --data"):
+        run_workflow(counting_job([]), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
