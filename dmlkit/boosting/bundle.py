@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def load_bundle(path: str | Path) -> Bundle:
     path = Path(path)
     _check_sums(path)
     _check_version(path, _read_json(path / "bundle.json"))
+    _check_listed(path, (MODEL, *DOCUMENTS))
     documents = {name: _read_json(path / name) for name in DOCUMENTS}
     head = documents["bundle.json"]
     model = XGBClassifier.from_raw(
@@ -144,9 +146,13 @@ def _write(folder: Path, bundle: Bundle) -> None:
 def _put_in_place(staging: Path, path: Path) -> None:
     if path.exists():
         replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}-replaced-", dir=path.parent))
-        path.replace(replaced / path.name)
-        staging.replace(path)
-        shutil.rmtree(replaced, ignore_errors=True)
+        try:
+            path.replace(replaced / path.name)
+            staging.replace(path)
+        finally:
+            if not path.exists():  # interrupted in between: the old one is the one there is
+                (replaced / path.name).replace(path)
+            shutil.rmtree(replaced, ignore_errors=True)
     else:
         staging.replace(path)
 
@@ -158,17 +164,23 @@ def _check_sums(path: Path) -> None:
         )
     if not (path / SUMS).is_file():
         raise BundleError(f"{str(path)!r} is no model bundle: it has no {SUMS}.")
-    sums = _read_sums(path)
-    for name in dict.fromkeys(("bundle.json", *sums)):
-        if name not in sums:
-            raise BundleError(f"{SUMS} of the bundle {str(path)!r} lacks {name}. {COPY}")
+    _check_listed(path, ("bundle.json",))  # more may differ in a newer version
+    for name, digest in _read_sums(path).items():
         if not (path / name).is_file():
             raise BundleError(f"The bundle {str(path)!r} is not whole: {name} is missing. {COPY}")
-        if _sha256(path / name) != sums[name]:
+        if _sha256(path / name) != digest:
             raise BundleError(
                 f"{name} in the bundle {str(path)!r} is damaged or was altered: its SHA-256 is not "
                 f"that of {SUMS}. {COPY}"
             )
+
+
+def _check_listed(path: Path, names: Iterable[str]) -> None:
+    """Raise for the first of `names` that has no sum: it was not checked."""
+    sums = _read_sums(path)
+    for name in names:
+        if name not in sums:
+            raise BundleError(f"{SUMS} of the bundle {str(path)!r} lacks {name}. {COPY}")
 
 
 COPY = "Copy the bundle again from where it was made, or train again."

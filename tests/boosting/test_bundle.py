@@ -117,3 +117,31 @@ def test_a_bundle_that_cannot_be_written_leaves_the_old_one(
         save_bundle(folder, bundle)
     assert (folder / "SHA256SUMS").read_text() == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_the_old_bundle_comes_back_where_the_new_one_cannot_take_its_place(
+    folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def denied(source: Path, target: Path) -> Path:
+        if target == folder:
+            calls.append(source)
+            if len(calls) == 1:
+                raise OSError(13, "Permission denied")
+        return replace(source, target)
+
+    calls: list[Path] = []
+    monkeypatch.setattr(Path, "replace", denied)
+    with pytest.raises(OutputError, match="Permission denied"):
+        save_bundle(folder, bundle)
+    assert load_bundle(folder).threshold == bundle.threshold
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_a_file_without_a_sum_is_not_loaded(folder: Path, name: str) -> None:
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_text("".join(line for line in lines if name not in line))
+    with pytest.raises(BundleError, match=f"lacks {name}"):
+        load_bundle(folder)
