@@ -23,6 +23,9 @@ __all__ = ["XGBClassifier"]
 #: What XGBoost itself evaluates when no metric is named.
 DEFAULT_METRICS = {"binary:logistic": "logloss", "multi:softprob": "mlogloss"}
 
+#: With any other, what is predicted is no probability.
+OBJECTIVES = (None, "binary:logistic", "multi:softprob")
+
 
 class XGBClassifier:
     """Gradient-boosted trees for two or more classes, trained by XGBoost on the current cluster.
@@ -54,7 +57,8 @@ class XGBClassifier:
     Raises
     ------
     ConfigurationError
-        A parameter is not known; the nearest one is named.
+        A parameter is not known (the nearest one is named), or the objective gives no
+        probabilities.
 
     Notes
     -----
@@ -89,7 +93,7 @@ class XGBClassifier:
         device: str = "auto",
         **parameters: Any,
     ) -> None:
-        check_names(parameters)
+        _check(parameters)
         self._parameters: dict[str, Any] = {
             "n_estimators": n_estimators,
             "early_stopping_rounds": early_stopping_rounds,
@@ -107,7 +111,7 @@ class XGBClassifier:
 
     def set_params(self, **parameters: Any) -> "XGBClassifier":
         """Change parameters; return itself."""
-        check_names(parameters)
+        _check(parameters)
         self._parameters |= parameters
         return self
 
@@ -156,10 +160,15 @@ class XGBClassifier:
         device = choose_device(self._parameters["device"], client)
         data = gather(X, y, sample_weight, client, name="training")
         classes = _classes(data.summary)
-        weights = sample_weight_eval_set or [None] * len(sets)
+        weights = list(sample_weight_eval_set or [None] * len(sets))
+        if len(weights) != len(sets):
+            raise InputError(
+                f"sample_weight_eval_set has {len(weights)} entries for the {len(sets)} tables of "
+                "eval_set. Give one for each table, None where it has no weights."
+            )
         watched = {
             f"validation_{number}": data
-            if (of_X is X and of_y is y)
+            if (of_X is X and of_y is y and weight is sample_weight)
             else _evaluation(of_X, of_y, weight, data, classes, number)
             for number, ((of_X, of_y), weight) in enumerate(zip(sets, weights, strict=True))
         }
@@ -249,6 +258,16 @@ class XGBClassifier:
             exact=tuple(name for name in metrics if name in EXACT and len(classes) == 2),
             early_stopping_rounds=self._parameters["early_stopping_rounds"],
             features=tuple(features),
+        )
+
+
+def _check(parameters: dict[str, Any]) -> None:
+    check_names(parameters)
+    objective = parameters.get("objective")
+    if objective not in OBJECTIVES:
+        raise ConfigurationError(
+            f"objective is {objective!r}, but a classifier gives probabilities. Leave it out: two "
+            "classes are 'binary:logistic', more are 'multi:softprob'."
         )
 
 

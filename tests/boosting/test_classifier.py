@@ -57,6 +57,35 @@ def test_weights_are_those_of_xgboost(client: Client, payments: pd.DataFrame) ->
     assert np.array_equal(scores(own, payments), peer.predict_proba(payments[FEATURES])[:, 1])
 
 
+def test_rows_are_evaluated_with_the_weights_given_for_it(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    X, y, weight = payments[FEATURES], payments["fraud"], payments["weight"]
+    peer = xgboost.XGBClassifier(**PARAMETERS, enable_categorical=True, n_jobs=1)
+    for given in (None, [weight]):
+        own = XGBClassifier(**PARAMETERS).fit(
+            X, y, sample_weight=weight, eval_set=[(X, y)], sample_weight_eval_set=given
+        )
+        peer.fit(
+            X,
+            y,
+            sample_weight=weight,
+            eval_set=[(X, y)],
+            sample_weight_eval_set=given,
+            verbose=False,
+        )
+        found, expected = (model.evals_result()["validation_0"] for model in (own, peer))
+        assert found["logloss"] == pytest.approx(expected["logloss"], rel=1e-6)
+
+
+def test_weights_for_other_tables_than_those_evaluated_are_told(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    X, y, weight = payments[FEATURES], payments["fraud"], payments["weight"]
+    with pytest.raises(InputError, match="has 2 entries for the 1 tables"):
+        XGBClassifier().fit(X, y, eval_set=[(X, y)], sample_weight_eval_set=[weight, None])
+
+
 @pytest.mark.parametrize("partitions", [7, 64])
 def test_partitions_do_not_change_the_model(
     client: Client, payments: pd.DataFrame, partitions: int
@@ -156,6 +185,7 @@ def test_it_is_a_scikit_learn_estimator(client: Client) -> None:
     ("parameters", "message"),
     [
         ({"maxdepth": 3}, r"Unknown parameter 'maxdepth' \(nearest: 'max_depth'\)"),
+        ({"objective": "reg:squarederror"}, "a classifier gives probabilities"),
         ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, cuda"),
         ({"early_stopping_rounds": 5}, "early_stopping_rounds needs an eval_set"),
     ],
