@@ -11,6 +11,7 @@ import pandas as pd
 
 from dmlkit.boosting.classifier import XGBClassifier
 from dmlkit.boosting.prediction import booster_of, matrix_of, raw_model
+from dmlkit.errors import MissingColumnError
 from dmlkit.graph import add_up, for_all, for_each
 
 __all__ = ["feature_importance"]
@@ -44,6 +45,9 @@ def feature_importance(model: XGBClassifier, X: Any, *, sample: int = SAMPLE) ->
     XGBoost's TreeSHAP.
     """
     names = [str(name) for name in model.feature_names_in_]
+    for name in names:
+        if name not in X.columns:
+            raise MissingColumnError.of("frame", name, X.columns)
     parts = X[names].to_delayed() if isinstance(X, dd.DataFrame) else [dask.delayed(X[names])]
     lowest = add_up(for_each(partial(_lowest, sample=sample), parts), _together, sample)
     shap = dask.compute(for_all(partial(_mean_shap, raw_model(model.get_booster())), lowest))[0]

@@ -7,6 +7,7 @@ import xgboost
 from distributed import Client
 
 from dmlkit.boosting import XGBClassifier, feature_importance
+from dmlkit.errors import MissingColumnError
 from tests.boosting.conftest import cut
 
 FEATURES = ["amount", "hour", "constant"]
@@ -40,3 +41,8 @@ def test_a_sample_does_not_depend_on_partitions(model: XGBClassifier, table: pd.
     pieces = feature_importance(model, cut(shuffled, 7), sample=100)
     assert pieces["feature"].tolist() == whole["feature"].tolist()
     assert pieces["shap"].to_numpy() == pytest.approx(whole["shap"].to_numpy(), rel=1e-6)
+
+
+def test_a_missing_column_is_named(model: XGBClassifier, table: pd.DataFrame) -> None:
+    with pytest.raises(MissingColumnError, match="no column 'hour'"):
+        feature_importance(model, cut(table[["amount", "constant"]], 2))
