@@ -80,7 +80,7 @@ class TimeSplit:
     def latest(cls, last: datetime, **lengths: int) -> "TimeSplit":
         """Return the split whose test ends with the day of `last`, the newest row of the table."""
         probe = cls("2000-01-01", **lengths)
-        end = pd.Timestamp(last).tz_localize(None).normalize() + timedelta(days=1)
+        end = _timestamp(last).normalize() + timedelta(days=1)
         return cls(end - (probe.test_end - pd.Timestamp("2000-01-01")), **lengths)
 
     @property
@@ -115,7 +115,7 @@ class TimeSplit:
 
     def check_covered(self, first: datetime, last: datetime) -> None:
         """Raise an InputError when the table, from `first` to `last`, has no rows for a period."""
-        first, last = (pd.Timestamp(moment).tz_localize(None) for moment in (first, last))
+        first, last = _timestamp(first), _timestamp(last)
         for name, start, end in self.periods():
             if name != "delay" and (end <= first or start > last):
                 raise InputError(
@@ -238,8 +238,13 @@ def _drop_known(
     rows: pd.DataFrame, first_positive: pd.Series, entity: str, time: str, delay_days: int
 ) -> pd.DataFrame:
     known = pd.Series(first_positive.reindex(rows[entity]).array, index=rows.index)
-    day = rows[time].dt.floor("D")
-    return rows[~(known.dt.floor("D") < day - pd.Timedelta(days=delay_days))]
+    return rows[~(_days(known) < _days(rows[time]) - pd.Timedelta(days=delay_days))]
+
+
+def _days(times: pd.Series) -> pd.Series:
+    """Return the UTC days of times, whatever their zone."""
+    times = times.dt.tz_convert("UTC") if times.dt.tz is not None else times
+    return times.dt.floor("D")
 
 
 def _between(frame: Any, time: str, start: pd.Timestamp, end: pd.Timestamp) -> Any:
@@ -253,8 +258,10 @@ def _like(frame: Any, time: str, moment: pd.Timestamp) -> pd.Timestamp:
 
 
 def _timestamp(moment: date | datetime | str) -> pd.Timestamp:
+    """Return a moment without a zone; one with a zone becomes UTC."""
     try:
-        return pd.Timestamp(moment)
+        time = pd.Timestamp(moment)
+        return time if time.tzinfo is None else time.tz_convert("UTC").tz_localize(None)
     except ValueError as error:
         raise ConfigurationError(
             f"{moment!r} is not a date. Write it as YYYY-MM-DD, such as 2018-07-25."

@@ -36,7 +36,13 @@ def test_the_latest_split_tests_on_the_last_days() -> None:
     assert pd.Timestamp(split.train_start) == pd.Timestamp("2018-07-31")
 
 
-def known_after(fraud_day: str, test_day: str, partitions: int = 1) -> bool:
+@pytest.mark.parametrize("last", ["2018-08-20 01:00+02:00", "2018-08-19 23:00Z"])
+def test_the_last_day_is_that_of_utc(last: str) -> None:
+    split = TimeSplit.latest(pd.Timestamp(last))
+    assert split.test_end == pd.Timestamp("2018-08-20")
+
+
+def known_after(fraud_day: str, test_day: str, zone: str | None = None) -> bool:
     """Is a card with a fraud on `fraud_day` gone from the test on `test_day`?"""
     history = pd.DataFrame(
         {"time": [pd.Timestamp(fraud_day) + pd.Timedelta("13h")], "card": [7], "fraud": [1]}
@@ -44,9 +50,12 @@ def known_after(fraud_day: str, test_day: str, partitions: int = 1) -> bool:
     test = pd.DataFrame(
         {"time": [pd.Timestamp(test_day) + pd.Timedelta("9h")] * 2, "card": [7, 8], "fraud": [0, 0]}
     )
+    if zone is not None:
+        for frame in (history, test):
+            frame["time"] = frame["time"].dt.tz_localize("UTC").dt.tz_convert(zone)
     left = drop_known_entities(
-        dd.from_pandas(test, npartitions=partitions),
-        dd.from_pandas(pd.concat([history, test]), npartitions=partitions),
+        dd.from_pandas(test, npartitions=1),
+        dd.from_pandas(pd.concat([history, test]), npartitions=1),
         entity="card",
         time="time",
         label="fraud",
@@ -68,10 +77,11 @@ def known_after(fraud_day: str, test_day: str, partitions: int = 1) -> bool:
         ("2018-08-07", "2018-08-14", False),
     ],
 )
+@pytest.mark.parametrize("zone", [None, "UTC", "Pacific/Auckland"])
 def test_a_card_leaves_the_test_once_its_fraud_is_known(
-    fraud_day: str, test_day: str, gone: bool
+    fraud_day: str, test_day: str, gone: bool, zone: str | None
 ) -> None:
-    assert known_after(fraud_day, test_day) is gone
+    assert known_after(fraud_day, test_day, zone) is gone
 
 
 def test_no_card_leaves_when_there_is_no_fraud() -> None:
