@@ -14,7 +14,7 @@ from dmlkit.boosting.parameters import check_names, eval_metrics, native_paramet
 from dmlkit.boosting.prediction import booster_of, predict_lazily
 from dmlkit.boosting.shard_training import History, Plan
 from dmlkit.boosting.training import train
-from dmlkit.boosting.training_data import Summary, TrainingData, gather
+from dmlkit.boosting.training_data import Summary, TrainingData, check_features, gather
 from dmlkit.cluster import connect
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 
@@ -186,8 +186,11 @@ class XGBClassifier:
         Raises
         ------
         NotFittedError, MissingColumnError
+        InputError
+            `X` is no frame, or its columns have no names of their own.
         """
         raw = self._model()
+        check_features(X, "prediction")
         names = [str(name) for name in self.feature_names_in_]
         for name in names:
             if name not in X.columns:
@@ -276,6 +279,7 @@ def _evaluation(
 ) -> TrainingData:
     """Gather an evaluation table, which must have the features and classes of the training."""
     name = f"evaluation ({number})"
+    check_features(X, name)
     for feature in training.features:
         if feature not in X.columns:
             raise MissingColumnError.of(name, feature, X.columns)

@@ -13,7 +13,7 @@ from distributed import Client
 
 from dmlkit.errors import InputError
 
-__all__ = ["LABEL", "WEIGHT", "Summary", "TrainingData", "gather"]
+__all__ = ["LABEL", "WEIGHT", "Summary", "TrainingData", "check_features", "gather"]
 
 LABEL, WEIGHT = "__label", "__weight"
 
@@ -87,8 +87,8 @@ def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> Trainin
         Partitions do not match, a column is text, or rows have labels, weights or features that
         cannot be trained on.
     """
-    features = [str(column) for column in X.columns] if hasattr(X, "columns") else []
     frame = client.persist(_together(X, y, weight, name))
+    features = list(X.columns)
     parts = distributed.futures_of(frame)
     look = partial(_summary, features=features)
     summaries: list[Summary] = client.gather(client.map(look, parts, pure=False))
@@ -99,6 +99,7 @@ def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> Trainin
 
 def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
     columns = {"features": X, "labels": y} | ({} if weight is None else {"weights": weight})
+    check_features(X, name)
     for what, given in columns.items():
         _check_kind(what, given, name)
     _check_types(X, name)
@@ -111,6 +112,20 @@ def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
         )
     meta = _side_by_side(*(given._meta for given in lazy.values()))
     return dd.map_partitions(_side_by_side, *lazy.values(), align_dataframes=False, meta=meta)
+
+
+def check_features(X: Any, name: str) -> None:
+    """Raise unless `X` is a frame whose columns have names of their own."""
+    _check_kind("features", X, name)
+    for column in X.columns:
+        if not isinstance(column, str):
+            raise InputError(
+                f"A column of the {name} table is called {column!r}, a {type(column).__name__}; a "
+                "model keeps names as text. Use frame.rename(columns=str)."
+            )
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise InputError(f"The {name} table has two columns {twice!r}. Rename or drop one.")
 
 
 def _check_kind(what: str, given: Any, name: str) -> None:

@@ -241,6 +241,23 @@ def test_unknown_categories_are_told(client: Client, payments: pd.DataFrame) -> 
 def test_arrays_are_refused_with_the_way_out(client: Client, payments: pd.DataFrame) -> None:
     with pytest.raises(InputError, match=r"ndarray.*from_dask_array"):
         XGBClassifier().fit(payments[["hour"]].to_numpy(), payments["fraud"])
+    X, y = payments[["hour"]], payments["fraud"]
+    with pytest.raises(InputError, match=r"evaluation \(0\) table are ndarray"):
+        XGBClassifier().fit(X, y, eval_set=[(X.to_numpy(), y)])
+    with pytest.raises(InputError, match="prediction table are ndarray"):
+        XGBClassifier(n_estimators=1).fit(X, y).predict(X.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [([0, 1], r"called 0, a int.*rename\(columns=str\)"), (["a", "a"], "two columns 'a'")],
+)
+def test_columns_without_names_of_their_own_are_told(
+    client: Client, payments: pd.DataFrame, names: list[Any], message: str
+) -> None:
+    X = payments[["amount", "hour"]].set_axis(names, axis=1)
+    with pytest.raises(InputError, match=message):
+        XGBClassifier().fit(X, payments["fraud"])
 
 
 def test_an_evaluation_table_of_one_class_is_told(client: Client, payments: pd.DataFrame) -> None:
