@@ -120,7 +120,7 @@ def check_features(X: Any, name: str) -> None:
     for column in X.columns:
         if not isinstance(column, str):
             raise InputError(
-                f"A column of the {name} table is called {column!r}, a {type(column).__name__}; a "
+                f"A column of the {name} table is called {column!r}, which is no text; a "
                 "model keeps names as text. Use frame.rename(columns=str)."
             )
     if not X.columns.is_unique:

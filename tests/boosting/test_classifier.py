@@ -250,7 +250,10 @@ def test_arrays_are_refused_with_the_way_out(client: Client, payments: pd.DataFr
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [([0, 1], r"called 0, a int.*rename\(columns=str\)"), (["a", "a"], "two columns 'a'")],
+    [
+        ([0, 1], r"called 0, which is no text.*rename\(columns=str\)"),
+        (["a", "a"], "two columns 'a'"),
+    ],
 )
 def test_columns_without_names_of_their_own_are_told(
     client: Client, payments: pd.DataFrame, names: list[Any], message: str
