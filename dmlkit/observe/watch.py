@@ -66,6 +66,7 @@ def watch_cluster(
     """
     over = threading.Event()
     watch = Watch()
+    held_before = set(client.futures)  # tables of a notebook's user, say: not the job's to cancel
 
     def look_on() -> None:
         seen: set[tuple[float, str]] = set()
@@ -75,7 +76,8 @@ def watch_cluster(
                 done, total, memory = client.run_on_scheduler(_look)
                 if paused.too_long(memory):
                     watch.obstacle = _full(memory)
-                    client.cancel([Future(key, client) for key in list(client.futures)], force=True)
+                    ours = [key for key in list(client.futures) if key not in held_before]
+                    client.cancel([Future(key, client) for key in ours], force=True)
                     return
                 report_tasks(done, total)
                 _report_losses(client, since, seen, listener)
