@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
@@ -14,9 +13,6 @@ from dmlkit.features import FeatureSet
 from dmlkit.tables import CheckedTable, Schema, check_table, read_table
 
 __all__ = ["ScoredTable", "read_renamed", "score_rows", "score_table"]
-
-#: Tells the rows to score from those of the history while both walk through the features.
-NEW = "__new"
 
 
 @dataclass(frozen=True)
@@ -91,18 +87,15 @@ def score_table(
     """
     feature_set = FeatureSet.from_dict(bundle.features)
     checked = _checked(_read(data, bundle), bundle, max_bad_share, quarantine)
-    frame, notices = checked.frame.assign(**{NEW: True}), []
+    frame, notices, past = checked.frame, [], None
     if history is not None and checked.time_minimum is not None:
         since = checked.time_minimum - feature_set.history
         past = _past(history, since, bundle, max_bad_share)
         if past is None:
             notices.append(f"The history {history!r} has no rows from {since} on.")
         else:
-            unique = bundle.schema.get("unique", ())
-            past = _without_rows_of(frame, past.assign(**{NEW: False}), unique)
-            frame = dd.concat([past, frame])
-    featured = feature_set.transform(frame)
-    featured = featured[featured[NEW]]
+            past = _without_rows_of(frame, past, bundle.schema.get("unique", ()))
+    featured = feature_set.transform(frame) if past is None else feature_set.update(frame, past)
     names = feature_set.get_feature_names_out()
     scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
     scores = scores.assign(flagged=scores["score"] >= bundle.threshold)

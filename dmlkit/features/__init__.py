@@ -1,8 +1,9 @@
 """Features that look back in time and never ahead: windows per entity, calendar, ratios."""
 
+from dmlkit.features.asof import AsOf
 from dmlkit.features.feature_set import FeatureSet
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.windows import TimeWindows
 
-__all__ = ["Calendar", "Columns", "FeatureSet", "Ratio", "TimeWindows", "ZScore"]
+__all__ = ["AsOf", "Calendar", "Columns", "FeatureSet", "Ratio", "TimeWindows", "ZScore"]

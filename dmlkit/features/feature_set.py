@@ -8,17 +8,21 @@ from typing import Any
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, nearest
+from dmlkit.features.asof import AsOf
+from dmlkit.features.by_entity import EntityStep, add_by_entity, explain_shuffle, grouped_by_entity
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.step import Step, check_columns, check_new
-from dmlkit.features.windows import TimeWindows, add_windows
+from dmlkit.features.windows import TimeWindows
 from dmlkit.graph import add_up, for_each
 
 __all__ = ["FeatureSet"]
 
 KINDS: dict[str, Any] = {
-    step.kind: step for step in (Columns, Calendar, TimeWindows, Ratio, ZScore)
+    step.kind: step for step in (Columns, Calendar, TimeWindows, AsOf, Ratio, ZScore)
 }
+
+ENTITY_STEPS = (TimeWindows, AsOf)
 
 #: Of the document that `to_dict` writes.
 VERSION = 1
@@ -38,7 +42,7 @@ class FeatureSet:
     Parameters
     ----------
     steps : sequence of steps
-        `TimeWindows`, `Calendar`, `Columns`, `Ratio`, `ZScore`.
+        `TimeWindows`, `AsOf`, `Calendar`, `Columns`, `Ratio`, `ZScore`.
 
     Attributes
     ----------
@@ -89,7 +93,7 @@ class FeatureSet:
     @property
     def history(self) -> pd.Timedelta:
         """How far back the features of a row look."""
-        return max((step.history for step in self._windows()), default=pd.Timedelta(0))
+        return max((step.history for step in self._by_entity()), default=pd.Timedelta(0))
 
     def fit(self, frame: Any) -> "FeatureSet":
         """Learn the levels of categorical columns, all in one pass; check all columns.
@@ -142,25 +146,57 @@ class FeatureSet:
             shuffled by last are together and by time; the order of rows is the same whatever the
             partitions of `frame` and of the result.
         """
+        return self._added(frame, partitions, None)
+
+    def update(self, new_rows: Any, history: Any, *, partitions: int | None = None) -> Any:
+        """Return new rows with their features, equal to those of all rows together, lazily.
+
+        Parameters
+        ----------
+        new_rows : dask.dataframe.DataFrame
+        history : dask.dataframe.DataFrame
+            Other rows of the same table, with the columns that are read (see
+            `TimeWindows.update`).
+        partitions : int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            The new rows only.
+        """
+        return self._added(new_rows, partitions, history)
+
+    def _added(self, frame: Any, partitions: int | None, history: Any) -> Any:
         self._check(frame._meta)
-        for windows in self._plan():
-            frame = add_windows(frame, windows, partitions)
-        steps, learned = self._rowwise(), self.learned_ or {}
-        meta = _apply(frame._meta, steps, learned)
-        return frame.map_partitions(_apply, steps, learned, meta=meta)
+        for steps in grouped_by_entity(self._by_entity()):
+            frame = add_by_entity(frame, steps, partitions, history)
+        rowwise, learned = self._rowwise(), self.learned_ or {}
+        meta = _apply(frame._meta, rowwise, learned)
+        return frame.map_partitions(_apply, rowwise, learned, meta=meta)
 
     def fit_transform(self, frame: Any) -> Any:
         """Fit, then transform."""
         return self.fit(frame).transform(frame)
 
-    def explain(self) -> str:
-        """Tell what `transform` does, in order."""
+    def explain(self, frame: Any = None) -> str:
+        """Tell what `transform` does, in order; with a frame, also what is moved.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame, optional
+            One that would be transformed.
+        """
         lines = []
-        for windows in self._plan():
-            count = sum(len(step.get_feature_names_out()) for step in windows)
-            what = "; ".join(step.explain() for step in windows)
+        for steps in grouped_by_entity(self._by_entity()):
+            count = sum(len(step.get_feature_names_out()) for step in steps)
+            what = "; ".join(step.explain() for step in steps)
             columns = "column" if count == 1 else "columns"
-            lines.append(f"shuffle by {windows[0].by!r}, {count} new {columns}: {what}")
+            by = ", ".join(map(repr, steps[0].entity))
+            lines.append(f"shuffle by {by}, {count} new {columns}: {what}")
+            if frame is not None:
+                lines[-1] += f"\n   {explain_shuffle(frame, steps)}"
+                frame = add_by_entity(frame, steps)
         if rowwise := self._rowwise():
             lines.append("row by row: " + "; ".join(step.explain() for step in rowwise))
         categorical = [name for step in self.steps for name in getattr(step, "categorical", ())]
@@ -193,28 +229,18 @@ class FeatureSet:
             )
         return cls([_step(step) for step in document["steps"]], document.get("learned"))
 
-    def _windows(self) -> list[TimeWindows]:
-        return [step for step in self.steps if isinstance(step, TimeWindows)]
+    def _by_entity(self) -> list[EntityStep]:
+        return [step for step in self.steps if isinstance(step, ENTITY_STEPS)]
 
     def _rowwise(self) -> list[Step]:
-        return [step for step in self.steps if not isinstance(step, TimeWindows)]
+        return [step for step in self.steps if not isinstance(step, ENTITY_STEPS)]
 
     def _plain_columns(self) -> list[str]:
         return [name for step in self.steps if isinstance(step, Columns) for name in step.names]
 
-    def _plan(self) -> list[list[TimeWindows]]:
-        """Group windows by entity, the group with the fewest new columns first."""
-        groups: dict[str, list[TimeWindows]] = {}
-        for step in self._windows():
-            groups.setdefault(step.by, []).append(step)
-        return sorted(
-            groups.values(),
-            key=lambda steps: sum(len(step.get_feature_names_out()) for step in steps),
-        )
-
     def _check(self, meta: pd.DataFrame) -> None:
         check_columns(meta, self.required_columns)
-        for step in self._windows():
+        for step in self._by_entity():
             step.check(meta)
         made = set(self.get_feature_names_out()) - set(self._plain_columns())
         check_new(meta, sorted(made))

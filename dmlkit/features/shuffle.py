@@ -1,77 +1,129 @@
-"""Bringing all rows of an entity into one partition, lazily, as plain Dask tasks.
+"""Bringing all rows of an entity together, lazily, as plain Dask tasks.
 
-Each partition is split by ranges of a hash of the entity; the pieces of one range are put
-together. Which rows a range holds depends on the rows alone, not on how they came in.
+A sample of each partition tells where ranges of hashes of about equal size begin (`ranges`); each
+partition is cut at these, and the pieces of one range are put together. Which rows a range holds
+depends on the rows alone, not on how they came in.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-from pandas.api.types import union_categoricals
 
+from dmlkit.features.entity_key import EntityKey
+from dmlkit.features.ranges import Ranges, Sample, ranges_of, sample_of
+from dmlkit.features.rows import Rows, concatenate
 from dmlkit.features.sort_kernels import rows_by_group
-from dmlkit.features.sorted_rows import row_hashes
-from dmlkit.graph import exchange, for_each
+from dmlkit.graph import exchange_in_stages, for_all, for_each
 
-__all__ = ["buckets_for", "shuffle_by_entity"]
+__all__ = ["Gathered", "Source", "buckets_for", "bytes_per_row", "shuffle_by_entity"]
 
 #: Assumed of a value whose size its dtype does not tell, such as a text.
 BYTES_OF_TEXT = 24
 
-#: Each piece is a task, and a scheduler takes about a millisecond for each: with more pieces than
-#: this, buckets are made larger instead,
-MOST_PIECES = 8_192
+#: Rows of the sample for each range: ranges of a table without large entities differ by about
+#: a twentieth then.
+SAMPLES_PER_RANGE = 512
 
-#: but not so few that one would hold more than this part of the table.
-FEWEST_OF_MANY = 64
+#: More ranges than this are not made.
+MOST_BUCKETS = 4096
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Rows of one range, and what their features see besides them.
+
+    Attributes
+    ----------
+    rows : Rows
+    context : Rows
+        Rows of the same entities, mostly earlier ones, which get no features here.
+    """
+
+    rows: Rows
+    context: Rows
+
+    def __sizeof__(self) -> int:
+        return self.rows.__sizeof__() + self.context.__sizeof__()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A frame whose rows are seen by features.
+
+    Attributes
+    ----------
+    frame : dask.dataframe.DataFrame
+    key : EntityKey
+        In the columns of this frame.
+    columns : sequence of str
+        Those that features are made of.
+    reach : int, optional
+        How far back features look, in the key's unit; without it, to the first row.
+    """
+
+    frame: Any
+    key: EntityKey
+    columns: Sequence[str]
+    reach: int | None
 
 
 def shuffle_by_entity(
-    frame: Any,
-    by: str,
-    time: str,
+    main: Source,
     buckets: int,
-    process: Callable[[pd.DataFrame], pd.DataFrame],
+    process: Callable[..., pd.DataFrame],
     meta: pd.DataFrame,
+    *,
+    history: Any = None,
+    others: Sequence[Source] = (),
 ) -> Any:
-    """Gather the rows of each value of `by` and hand them, bucket by bucket, to `process`.
+    """Gather the rows of each entity and hand them, range by range, to `process`.
 
     Parameters
     ----------
-    frame : dask.dataframe.DataFrame
-        Its index is dropped.
-    by : str
-        The entity's column.
-    time : str
-        A datetime column, by which rows without an entity are spread over the buckets.
+    main : Source
+        All columns of its frame go along; its index is dropped.
     buckets : int
-        How many; each is a partition of the result.
+        How many ranges; each is a partition of the result.
     process : callable
-        Takes and returns a pandas DataFrame.
+        Takes a `Gathered` of the main frame, then one of each of `others` (of which only the
+        context has rows), and returns a pandas DataFrame.
     meta : pd.DataFrame
         An empty result of `process`.
+    history : dask.dataframe.DataFrame, optional
+        Rows that are context only, with at least the columns of `main`.
+    others : sequence of Source
+        Other tables, whose rows are context of the main frame's.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        Buckets in the order of their hashes: when `process` sorts by these too, the whole table
-        is in the same order for any number of buckets.
+        Ranges in the order of hashes: when `process` sorts by these too, the whole table is in
+        the same order for any number of buckets.
     """
-    splits = for_each(_split, frame.to_delayed(), by, time, buckets)
-    gathered = exchange(splits, buckets, partial(_gather, process=process))
-    return dd.from_delayed(gathered, meta=meta, verify_meta=False, prefix="by-entity")
+    parts = for_each(_opened, main.frame.to_delayed(), tuple(main.columns))
+    ranges: Any = None
+    if buckets > 1:
+        drawn = max(2 * SAMPLES_PER_RANGE, ceil(SAMPLES_PER_RANGE * buckets / len(parts)))
+        samples = for_each(_sample, parts, main.key, drawn)
+        ranges = for_all(ranges_of, samples, buckets)
+    if history is not None:
+        parts = parts + _as_context(replace(main, frame=history), main.frame._meta)
+    gathered = _exchanged(parts, buckets, main, ranges)
+    beside = [_exchanged(_as_context(other), buckets, other, ranges) for other in others]
+    results = for_each(process, gathered, *beside)
+    return dd.from_delayed(results, meta=meta, verify_meta=False, prefix="by-entity")
 
 
 def buckets_for(frame: Any, result: pd.DataFrame) -> int:
     """Return into how many buckets to shuffle, so that results are no larger than `frame`'s parts.
 
-    How large these are need not be known, only by how much a row grows. So that tasks do not get
-    too many, buckets become larger where there are many partitions.
+    How large these are need not be known, only by how much a row grows.
 
     Parameters
     ----------
@@ -79,12 +131,12 @@ def buckets_for(frame: Any, result: pd.DataFrame) -> int:
     result : pd.DataFrame
         An empty result.
     """
-    growth = _bytes_per_row(result) / _bytes_per_row(frame._meta)
-    most = max(MOST_PIECES // frame.npartitions, FEWEST_OF_MANY)
-    return max(1, min(ceil(frame.npartitions * growth), most))
+    growth = bytes_per_row(result) / bytes_per_row(frame._meta)
+    return max(1, min(ceil(frame.npartitions * growth), max(MOST_BUCKETS, frame.npartitions)))
 
 
-def _bytes_per_row(meta: pd.DataFrame) -> int:
+def bytes_per_row(meta: pd.DataFrame) -> int:
+    """Return how large a row of a frame like this is in memory, more or less."""
     return sum(_bytes_of(dtype) for dtype in meta.dtypes) or 1
 
 
@@ -93,35 +145,90 @@ def _bytes_of(dtype: Any) -> int:
     return int(dtype.itemsize) if known else BYTES_OF_TEXT
 
 
-def _split(frame: pd.DataFrame, by: str, time: str, buckets: int) -> list[pd.DataFrame]:
-    """Return the rows of each bucket; a piece is a copy and holds nothing else in memory.
+def _as_context(source: Source, meta: pd.DataFrame | None = None) -> list[Any]:
+    columns = tuple(source.columns)
+    empty = Rows.of(source.frame._meta[list(columns)] if meta is None else meta)
+    return for_each(_opened_as_context, source.frame.to_delayed(), columns, empty)
 
-    Its index counts rows, so that no row numbers travel.
+
+def _exchanged(parts: list[Any], buckets: int, source: Source, ranges: Any) -> list[Any]:
+    if len(parts) == buckets == 1:
+        return parts
+    return exchange_in_stages(parts, buckets, _cut, _join, ranges, source.key, source.reach)
+
+
+def _opened(frame: pd.DataFrame, columns: tuple[str, ...]) -> Gathered:
+    rows = Rows.of(frame)
+    return Gathered(rows, rows.select(columns).take(np.empty(0, np.int64)))
+
+
+def _opened_as_context(frame: pd.DataFrame, columns: tuple[str, ...], empty: Rows) -> Gathered:
+    return Gathered(empty, Rows.of(frame, columns))
+
+
+def _sample(part: Gathered, key: EntityKey, most: int) -> Sample:
+    return sample_of(*key.of(part.rows), most)
+
+
+def _join(pieces: Sequence[Gathered]) -> Gathered:
+    return Gathered(
+        concatenate([piece.rows for piece in pieces]),
+        concatenate([piece.context for piece in pieces]),
+    )
+
+
+def _cut(
+    part: Gathered,
+    edges: Sequence[int],
+    ranges: Ranges | None,
+    key: EntityKey,
+    reach: int | None,
+) -> list[Gathered]:
+    """Return the rows of each of some groups of neighbouring ranges.
+
+    Pieces are copies: a slice would keep the whole partition in memory.
     """
-    place = row_hashes(frame[by], frame[time]) >> np.uint64(32)
-    bucket = (place * np.uint64(buckets)) >> np.uint64(32)
-    order, ends = rows_by_group(bucket.view(np.int64), buckets)
-    starts = np.r_[0, ends[:-1]]
-    return [
-        frame.take(order[start:end]).reset_index(drop=True)
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    if ranges is None:
+        return [part]
+    hashes, times = key.of(part.rows)
+    own = _by_range(ranges, edges, hashes, times)
+    rows = [part.rows.take(numbers) for numbers in own]
+    context = _context(part, edges, ranges, key, reach, (hashes, times))
+    return [Gathered(*piece) for piece in zip(rows, context, strict=True)]
 
 
-def _gather(
-    pieces: Sequence[pd.DataFrame], process: Callable[[pd.DataFrame], pd.DataFrame]
-) -> pd.DataFrame:
-    full = [piece for piece in pieces if len(piece)] or list(pieces[:1])
-    return process(_concatenate(full))
+def _by_range(
+    ranges: Ranges, edges: Sequence[int], hashes: np.ndarray, times: np.ndarray
+) -> list[np.ndarray]:
+    """Return the numbers of the rows in each group of ranges."""
+    numbers = ranges.numbers(hashes, times)
+    place = np.searchsorted(np.asarray(edges[:-1]), np.arange(len(ranges)), side="right")
+    order, ends = rows_by_group(place[numbers], len(edges))
+    return [order[start:end] for start, end in pairwise(ends)]
 
 
-def _concatenate(pieces: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put pieces together; categories that differ between them are united, in sorted order."""
-    first = pieces[0]
-    united: dict[Any, Any] = {}
-    for name in first.columns[[isinstance(t, pd.CategoricalDtype) for t in first.dtypes]]:
-        parts = [piece[name] for piece in pieces]
-        if any(part.dtype != parts[0].dtype for part in parts):
-            united[name] = union_categoricals(parts, sort_categories=not parts[0].cat.ordered)
-    rest = [piece.drop(columns=list(united)) for piece in pieces] if united else pieces
-    return pd.concat(rest, ignore_index=True).assign(**united)[first.columns]
+def _context(
+    part: Gathered,
+    edges: Sequence[int],
+    ranges: Ranges,
+    key: EntityKey,
+    reach: int | None,
+    keys: tuple[np.ndarray, np.ndarray],
+) -> list[Rows]:
+    """Return what each group of ranges needs to see of a part besides its own rows."""
+    context = part.context
+    if not len(context) and not ranges.cuts_entities:
+        return [context] * (len(edges) - 1)
+    hashes, times = key.of(context)
+    seen = times <= ranges.last
+    if reach is not None:
+        seen &= times > ranges.first - reach
+    groups = []
+    for place, numbers in enumerate(_by_range(ranges, edges, hashes, times)):
+        first = edges[place]
+        cut_off = ranges.context(first, hashes, times, reach)
+        wanted = np.r_[numbers, cut_off]
+        of_context = context.take(wanted[seen[wanted]])
+        of_rows = part.rows.select(context.columns).take(ranges.context(first, *keys, reach))
+        groups.append(concatenate([of_context, of_rows]))
+    return groups

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dmlkit.features.kernels import compiled
+from dmlkit.features.compiled import compiled
 
-__all__ = ["hash_texts", "rows_by_group"]
+__all__ = ["hash_texts", "range_numbers", "rows_by_group"]
 
 FNV_START = np.uint64(0xCBF29CE484222325)
 FNV_FACTOR = np.uint64(0x100000001B3)
@@ -63,3 +63,42 @@ def rows_by_group(groups, count):  # type: ignore[no-untyped-def]
         order[ends[groups[row]]] = row
         ends[groups[row]] += 1
     return order, ends
+
+
+@compiled
+def range_numbers(begin_hashes, begin_times, hashes, times):  # type: ignore[no-untyped-def]
+    """Return the last range that begins at or before each row, by hash and then by time.
+
+    The first bits of a hash mostly tell the range: those at which none begins point to it.
+
+    Parameters
+    ----------
+    begin_hashes : (b,) uint64 array, sorted
+        Ranges that begin with the same hash are sorted by `begin_times`. The first one takes
+        whatever comes before it too.
+    begin_times : (b,) int64 array
+    hashes : (n,) uint64 array
+    times : (n,) int64 array
+
+    Returns
+    -------
+    (n,) int64 array
+    """
+    ranges = len(begin_hashes)
+    shift = np.uint64(52)
+    lowest = np.zeros(4097, np.int64)
+    for number in range(ranges):
+        lowest[(begin_hashes[number] >> shift) + np.uint64(1)] = number
+    for place in range(1, 4097):
+        lowest[place] = max(lowest[place], lowest[place - 1])
+    numbers = np.empty(len(hashes), np.int64)
+    for row in range(len(hashes)):
+        value = hashes[row]
+        number = lowest[value >> shift]
+        while number + 1 < ranges and (
+            begin_hashes[number + 1] < value
+            or (begin_hashes[number + 1] == value and begin_times[number + 1] <= times[row])
+        ):
+            number += 1
+        numbers[row] = number
+    return numbers

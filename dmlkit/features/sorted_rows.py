@@ -1,13 +1,17 @@
 """`SortedRows`: the rows of whole entities in an order that depends on the rows alone."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import InputError
+from dmlkit.features.entity_key import EntityKey, combined_hashes, times_of
 from dmlkit.features.hashing import hash_integers, hash_values
+from dmlkit.features.rows import Rows, concatenate
 from dmlkit.features.sort_kernels import rows_by_group
 
-__all__ = ["SortedRows", "row_hashes"]
+__all__ = ["SortedRows", "entity_numbers", "factorize_by_value", "order_within_ties"]
 
 
 class SortedRows:
@@ -16,57 +20,127 @@ class SortedRows:
     Rows that tie are sorted by their other values, so that the order in which rows came in
     cannot be told from the result.
 
+    Parameters
+    ----------
+    rows : Rows
+        Each gets features.
+    key : EntityKey
+    context : Rows, optional
+        What the features of `rows` see besides them: earlier rows of the same entities. Of the
+        columns that features are made of.
+
     Attributes
     ----------
-    frame : pd.DataFrame
+    rows : Rows
     codes : (n,) int64 array
-        The entity as a number; -1 where entity or time is missing.
+        The entity of each row as a number; -1 where entity or time is missing.
     times : (n,) int64 array
-        Microseconds since 1970, or nanoseconds where the column has that resolution.
+        In `unit` since 1970.
     unit : str
         ``"us"`` or ``"ns"``.
+    event_codes, event_times : (m,) int64 arrays
+        Of rows and context together, sorted likewise.
     """
 
-    def __init__(self, frame: pd.DataFrame, by: str, time: str) -> None:
-        groups, count = _groups(frame[by], frame[time])
-        times, self.unit = _times(frame[time])
-        order = _order(frame, groups, count, times)
-        self.frame = frame.take(order).reset_index(drop=True)
-        groups[(frame[by].isna() | frame[time].isna()).to_numpy()] = -1
-        self.codes = groups[order]
-        self.times = times[order]
+    def __init__(self, rows: Rows, key: EntityKey, context: Rows | None = None) -> None:
+        self.key, self.unit = key, key.unit
+        seen = rows
+        if context is not None and len(context):
+            seen = concatenate([rows.select(context.columns), context])
+        times = times_of(seen[key.time], key.unit)
+        groups, count, missing = entity_numbers([seen[name] for name in key.by], times)
+        order = _order_by(groups, count, times)
+        own = order if seen is rows else order[order < len(rows)]
+        own = order_within_ties(rows, own, groups, times)
+        order = own if seen is rows else order
+        groups[missing | (times == NO_TIME)] = -1
+        self.rows = rows.take(own)
+        self.codes, self.times = groups[own], times[own]
+        self.event_codes, self.event_times = self.codes, self.times
+        self._seen = self.rows
+        if seen is not rows:
+            self.event_codes, self.event_times = groups[order], times[order]
+            self._seen = seen.take(order)
+
+    def event_column(self, name: str) -> pd.Series:
+        """Return a column of rows and context together."""
+        return self._seen[name]
 
 
-def row_hashes(entity: pd.Series, time: pd.Series) -> np.ndarray:
-    """Return a hash for each row: its entity's, or that of its time where the entity is missing.
+#: What a missing time is as a number.
+NO_TIME = np.iinfo(np.int64).min
 
-    So rows without an entity, which need not be together, do not all end in one place.
+
+def entity_numbers(
+    columns: Sequence[pd.Series], times: np.ndarray
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """Return each row's entity as a number, in the order of their hashes.
+
+    Rows without an entity are grouped by their time: so they, which need not be together, do not
+    all end in one place.
+
+    Returns
+    -------
+    numbers : (n,) int64 array
+    count : int
+        How many numbers there are.
+    missing : (n,) bool array
+        Which rows have no entity.
     """
-    hashes = hash_values(entity)
-    missing = entity.isna().to_numpy()
-    if missing.any():
-        hashes[missing] = hash_integers(_times(time)[0][missing])
-    return hashes
-
-
-def _groups(entity: pd.Series, time: pd.Series) -> tuple[np.ndarray, int]:
-    """Return each row's entity as a number, in the order of their hashes, and how many there are.
-
-    Rows without an entity are grouped by their time, as `row_hashes` does.
-    """
-    groups, entities = _factorize(entity)
-    hashes = hash_values(entities)
+    groups, hashes, ranks = _distinct(columns)
     missing = groups < 0
     if missing.any():
-        numbers, instants = pd.factorize(_times(time)[0][missing])
-        groups[missing] = len(hashes) + numbers
-        hashes = np.r_[hashes, hash_integers(instants)]
+        instants, values = pd.factorize(times[missing])
+        groups[missing] = len(hashes) + instants
+        ranks = np.r_[ranks, len(hashes) + np.arange(len(values))]
+        hashes = np.r_[hashes, hash_integers(values)]
     order = np.argsort(hashes)
     if (hashes[order][1:] == hashes[order][:-1]).any():
-        order = np.lexsort((_ranks(entities, len(hashes)), hashes))
+        order = np.lexsort((ranks, hashes))
     numbers = np.empty(len(hashes), np.int64)
     numbers[order] = np.arange(len(hashes))
-    return numbers[groups], len(hashes)
+    return numbers[groups], len(hashes), missing
+
+
+def factorize_by_value(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Return the place of each value among the sorted ones, -1 where missing, and these."""
+    codes, values = _factorize(column)
+    order = values.argsort()
+    ranks = np.empty(len(values) + 1, np.int64)
+    ranks[order], ranks[-1] = np.arange(len(values)), -1
+    return ranks[codes], values.take(order)
+
+
+def order_within_ties(
+    rows: Rows, order: np.ndarray, groups: np.ndarray, times: np.ndarray
+) -> np.ndarray:
+    """Return `order`, which is by group and time, with rows that tie ordered by all their values.
+
+    Numbers decide first: an identifier or an amount mostly does, and texts cost more.
+    """
+    tied = _tied(groups[order], times[order])
+    if tied is None:
+        return order
+    places, ties = tied
+    order = order.copy()
+    order[places] = order[places][_order_of_ties(rows.take(order[places]), ties)]
+    return order
+
+
+def _distinct(columns: Sequence[pd.Series]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each row's entity as a number or -1, and of each entity a hash and its rank."""
+    codes, values = _factorize(columns[0])
+    hashes, ranks = hash_values(values), _ranks(values)
+    for column in columns[1:]:
+        more, values = _factorize(column)
+        whole = (codes >= 0) & (more >= 0)
+        numbers, pairs = pd.factorize(codes[whole] * len(values) + more[whole])
+        codes = np.full(len(whole), -1)
+        codes[whole] = numbers
+        left, right = np.divmod(pairs, max(len(values), 1))
+        hashes = combined_hashes([hashes[left], hash_values(values)[right]])
+        ranks = ranks[left] * (len(values) + 1) + _ranks(values)[right]
+    return codes, hashes, ranks
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
@@ -77,34 +151,11 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     return codes.astype(np.int64, copy=False), pd.Index(values)
 
 
-def _ranks(values: pd.Index, count: int) -> np.ndarray:
-    """Return the place of each value among the sorted ones; then those up to `count`."""
-    ranks = np.arange(count)
+def _ranks(values: pd.Index) -> np.ndarray:
+    """Return the place of each value among the sorted ones."""
+    ranks = np.empty(len(values), np.int64)
     ranks[values.argsort()] = np.arange(len(values))
     return ranks
-
-
-def _times(time: pd.Series) -> tuple[np.ndarray, str]:
-    if not pd.api.types.is_datetime64_any_dtype(time.dtype):
-        example = time.iloc[0] if len(time) else None
-        raise InputError(
-            f"Column {time.name!r} is {time.dtype} (such as {example!r}), but a datetime is "
-            "needed. Declare it as 'datetime' in the schema, or convert it with to_datetime."
-        )
-    if getattr(time.dtype, "tz", None) is not None:
-        time = time.dt.tz_convert("UTC").dt.tz_localize(None)
-    values = time.to_numpy(dtype="datetime64[ns]" if time.dt.unit == "ns" else "datetime64[us]")
-    return values.view(np.int64), np.datetime_data(values.dtype)[0]
-
-
-def _order(frame: pd.DataFrame, groups: np.ndarray, count: int, times: np.ndarray) -> np.ndarray:
-    """Order rows by group and time, and rows that tie by their other values."""
-    order = _order_by(groups, count, times)
-    tied = _tied(groups[order], times[order])
-    if tied is not None:
-        places, ties = tied
-        order[places] = order[places][_order_of_ties(frame.take(order[places]), ties)]
-    return order
 
 
 def _order_by(groups: np.ndarray, count: int, key: np.ndarray) -> np.ndarray:
@@ -124,14 +175,11 @@ def _tied(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return places, np.cumsum(np.r_[True, ~same])[places]
 
 
-def _order_of_ties(rows: pd.DataFrame, ties: np.ndarray) -> np.ndarray:
-    """Order rows within each tie, column by column, as long as any still tie.
-
-    Numbers come first: an identifier or an amount mostly decides, and texts cost more.
-    """
+def _order_of_ties(rows: Rows, ties: np.ndarray) -> np.ndarray:
+    """Order rows within each tie, column by column, as long as any still tie."""
     order = np.arange(len(rows))
     places = order.copy()
-    for column in sorted((rows[name] for name in rows), key=_is_plain, reverse=True):
+    for column in sorted((rows[name] for name in rows.columns), key=_is_plain, reverse=True):
         key = _sortable(column.iloc[order[places]])
         by_key = _order_by(ties, int(ties[-1]) + 1, key)
         order[places] = order[places][by_key]
@@ -146,13 +194,12 @@ def _is_plain(column: pd.Series) -> bool:
     return isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufbmM"
 
 
-def _sortable(column: pd.Series) -> np.ndarray:
+def _sortable(column: pd.Series) -> Any:
     """Return numbers in a fixed order of the values: of their bits where there are bits."""
     if _is_plain(column):
         plain = column.to_numpy()
         return plain.view(f"i{plain.dtype.itemsize}")
     try:
-        codes, values = _factorize(column)
+        return factorize_by_value(column)[0]
     except TypeError:  # lists and dictionaries
-        codes, values = _factorize(column.astype(str))
-    return np.r_[_ranks(values, len(values)), -1][codes]
+        return factorize_by_value(column.astype(str))[0]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, nearest
 
-__all__ = ["Step", "check_columns", "check_keys", "check_new"]
+__all__ = ["Step", "check_columns", "check_keys", "check_new", "check_time"]
 
 
 class Step(Protocol):
@@ -55,6 +55,16 @@ def check_new(frame: Any, features: Iterable[str]) -> None:
                 f"The table has a column {feature!r} already, which is the name of a feature. "
                 "Rename or drop it."
             )
+
+
+def check_time(frame: Any, column: str, step: str) -> None:
+    """Raise an InputError when a step's time is no datetime."""
+    dtype = frame[column].dtype
+    if not pd.api.types.is_datetime64_any_dtype(dtype):
+        raise InputError(
+            f"Column {column!r} is {dtype}, but {step} needs a datetime. Declare it as "
+            "'datetime' in the schema, or convert it first."
+        )
 
 
 def check_keys(step: type, document: Mapping[str, Any]) -> dict[str, Any]:

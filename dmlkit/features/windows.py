@@ -1,24 +1,30 @@
 """Trailing time windows per entity: what was known of it when a row happened."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError, InputError, nearest
-from dmlkit.features import exact_kernels, kernels
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.features.aggregates import AGGREGATES, check_parameter, parse_aggregate
+from dmlkit.features.by_entity import add_by_entity, explain_shuffle
+from dmlkit.features.conditions import Condition
+from dmlkit.features.events import Events, View
 from dmlkit.features.lengths import in_whole_units, length_of
-from dmlkit.features.shuffle import buckets_for, shuffle_by_entity
+from dmlkit.features.rows import Rows
+from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
-from dmlkit.features.step import check_columns, check_keys, check_new
+from dmlkit.features.step import check_columns, check_keys, check_new, check_time
 
-__all__ = ["AGGREGATES", "TimeWindows", "add_windows"]
+__all__ = ["TimeWindows"]
 
-#: Rows, window bounds and values in, an array of the aggregate out.
-AGGREGATES = ("count", "sum", "mean", "std", "var", "min", "max")
+#: How the signs of a condition are written in the name of a column.
+SIGNS = {">=": " ge ", "<=": " le ", "==": " eq ", "!=": " ne ", ">": " gt ", "<": " lt "}
+
+NO_TIME = pd.Timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,26 @@ class TimeWindows:
 
     Parameters
     ----------
-    by : str
-        The column that names the entity: integers, text or a categorical.
+    by : str or sequence of str
+        The column that names the entity (whole numbers, text, a categorical ...), or several
+        columns that name it together.
     time : str
         The column that tells when a row happened: a datetime of any resolution, with or without
         a time zone.
     windows : sequence of str
         Lengths, such as ``["1h", "7d"]``.
     aggregate : mapping of str to sequence of str
-        For each value column: ``count`` (values that are not missing), ``sum``, ``mean``,
-        ``std`` and ``var`` (of the sample), ``min``, ``max``.
+        For each value column, any of the aggregates below.
     delay : str, optional
         How late values become known, such as ``"7d"``.
     empty : float, optional
-        What mean, std, var, min and max are where the window does not tell; missing without.
-        A count and a sum are 0 there.
+        What numbers are where the window does not tell; missing without. Counts and sums are 0
+        there.
+    where : str, optional
+        Only rows that meet this condition are seen, such as ``"amount > 100"``; all rows get
+        features. See `dmlkit.features.conditions.Condition`.
+    dtype : {"float64", "float32"}
+        Of numbers; counts are int64 or, with ``"float32"``, int32.
 
     Raises
     ------
@@ -56,9 +67,34 @@ class TimeWindows:
 
     Notes
     -----
-    The columns are ``{by}_{value}_{aggregate}_{window}``, with a delay followed by
-    ``_delay_{delay}``; counts are int64, all others float64. Sums, and sums of squares, are
-    exact and rounded once: a window's value depends on the values in it and on nothing else.
+    ======================== ====================================================================
+    ``count``                values that are not missing
+    ``sum, mean``            of numbers
+    ``std, var``             of the sample; missing below two values
+    ``min, max``             of numbers
+    ``first, last``          the oldest and the newest value; of several at that instant the
+                             largest
+    ``nunique``              distinct values
+    ``mode``                 the most frequent value; of several the smallest
+    ``share:VALUE``          the part of the values that equal this one
+    ``decayed_sum:LENGTH``   values weighted by ``0.5 ** (age / LENGTH)``; likewise
+                             ``decayed_mean``
+    ``seconds_since_last``   seconds since the newest row with a value before the row's own
+                             instant (with a delay: of those that are known)
+    ``events_since_change``  rows since the value last was another one; 0 where it differs within
+                             the newest instant
+    ======================== ====================================================================
+
+    The first two rows of kinds need whole numbers, floating-point numbers, truth values or Arrow's
+    decimals, which are computed with as doubles; all but sums, means, deviations and extremes
+    take columns of any type, and ``first``, ``last`` and ``mode`` of what is no number have the
+    column's own type.
+
+    The columns are ``{by}_{value}_{aggregate}_{window}``, followed by ``_delay_{delay}`` and
+    ``_where_{condition}`` where there are such; the parts of `by` are joined by ``_``.
+
+    Sums, and sums of squares, are exact and rounded once: a window's value depends on the values
+    in it and on nothing else.
 
     Examples
     --------
@@ -80,37 +116,49 @@ class TimeWindows:
 
     kind: ClassVar[str] = "time_windows"
 
-    by: str
+    by: str | Sequence[str]
     time: str
     windows: Sequence[str]
     aggregate: Mapping[str, Sequence[str]]
     delay: str | None = None
     empty: float | None = None
+    where: str | None = None
+    dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        if not self.windows or not any(self.aggregate.values()):
+        if not self.entity or not self.windows or not any(self.aggregate.values()):
             raise ConfigurationError(
-                f"TimeWindows by {self.by!r} needs at least one window and one aggregate."
+                f"TimeWindows by {self.by!r} needs an entity, a window and an aggregate."
             )
         _check_lists(self)
         for window in self.windows:
-            if length_of(window) <= pd.Timedelta(0):
+            if length_of(window) <= NO_TIME:
                 raise ConfigurationError(f"The window {window!r} is not longer than nothing.")
-        if self.delay is not None and length_of(self.delay) < pd.Timedelta(0):
+        if self.delay is not None and length_of(self.delay) < NO_TIME:
             raise ConfigurationError(f"The delay {self.delay!r} looks into the future.")
-        for value, names in self.aggregate.items():
+        if self.dtype not in ("float64", "float32"):
+            raise ConfigurationError(f"dtype is {self.dtype!r}: write 'float64' or 'float32'.")
+        for names in self.aggregate.values():
             for name in names:
-                _check_aggregate(value, name)
+                parse_aggregate(name)
+        if self.where is not None:
+            Condition.parse(self.where)
+
+    @property
+    def entity(self) -> tuple[str, ...]:
+        """The columns that name the entity together."""
+        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
 
     @property
     def required_columns(self) -> list[str]:
         """The columns that are read."""
-        return [self.by, self.time, *self.aggregate]
+        conditions = Condition.parse(self.where).columns if self.where else ()
+        return list(dict.fromkeys([*self.entity, self.time, *self.aggregate, *conditions]))
 
     @property
     def history(self) -> pd.Timedelta:
         """How far back the windows look."""
-        delay = length_of(self.delay) if self.delay else pd.Timedelta(0)
+        delay = length_of(self.delay) if self.delay else NO_TIME
         return delay + max(length_of(window) for window in self.windows)
 
     def get_feature_names_out(self) -> list[str]:
@@ -136,58 +184,113 @@ class TimeWindows:
         -------
         dask.dataframe.DataFrame
             The rows of an entity together and by time; entities in the order of a hash. The order
-            is the same whatever the partitions of `frame` and of the result.
+            is the same whatever the partitions of `frame` and of the result. An entity with more
+            rows than a partition should have is spread over several, by time.
         """
-        return add_windows(frame, [self], partitions)
+        return add_by_entity(frame, [self], partitions)
+
+    def update(self, new_rows: Any, history: Any, *, partitions: int | None = None) -> Any:
+        """Return new rows with the windows' columns, equal to those of all rows together, lazily.
+
+        Parameters
+        ----------
+        new_rows : dask.dataframe.DataFrame
+        history : dask.dataframe.DataFrame
+            Other rows of the same table, before, between or after the new ones, with the columns
+            that are read. Those that no window looks back on are dropped before anything is moved.
+        partitions : int, optional
+            As in `transform`.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            The new rows only, in the order of `transform`.
+        """
+        return add_by_entity(new_rows, [self], partitions, history)
 
     def check(self, meta: pd.DataFrame) -> None:
         """Raise when a frame with the columns of `meta` lacks what is needed."""
         check_columns(meta, self.required_columns)
         check_new(meta, self.get_feature_names_out())
-        if not pd.api.types.is_datetime64_any_dtype(meta[self.time].dtype):
-            raise InputError(
-                f"Column {self.time!r} is {meta[self.time].dtype}, but TimeWindows needs a "
-                "datetime. Declare it as 'datetime' in the schema, or convert it first."
-            )
+        check_time(meta, self.time, "TimeWindows")
+        if self.where is not None:
+            Condition.parse(self.where).check(meta)
         for value, names in self.aggregate.items():
-            if list(names) != ["count"] and not pd.api.types.is_numeric_dtype(meta[value].dtype):
-                raise InputError(
-                    f"Column {value!r} is {meta[value].dtype}; only its count can be taken over "
-                    "a window. Convert it to a number for other aggregates."
-                )
+            is_number = pd.api.types.is_numeric_dtype(meta[value].dtype)
+            for text in names:
+                name, parameter = parse_aggregate(text)
+                if AGGREGATES[name].needs_number and not is_number:
+                    others = [name for name, each in AGGREGATES.items() if not each.needs_number]
+                    raise InputError(
+                        f"Column {value!r} is {meta[value].dtype}; its {name} over a window can't "
+                        f"be taken. Convert it to a number, or take {', '.join(others)}."
+                    )
+                check_parameter(name, parameter, meta[value])
 
-    def compute(self, rows: SortedRows) -> dict[str, np.ndarray]:
+    def compute(self, rows: SortedRows, *others: Rows) -> dict[str, Any]:  # noqa: ARG002
         """Return the columns of the windows for sorted rows."""
-        columns: dict[str, np.ndarray] = {}
-        delay = in_whole_units(length_of(self.delay or "0s"), rows.unit)
-        values = {name: _values(rows.frame[name]) for name in self.aggregate}
-        for window in self.windows:
-            oldest = in_whole_units(length_of(self.delay or "0s") + length_of(window), rows.unit)
-            bounds = kernels.window_bounds(rows.codes, rows.times, oldest - delay, delay)
-            for value, names in self.aggregate.items():
-                found = _aggregates(names, rows.codes, values[value], *bounds)
-                for name in names:
-                    columns[self._name(value, name, window)] = self._filled(name, found[name])
+        columns: dict[str, Any] = {}
+        late = length_of(self.delay or "0s")
+        delay = in_whole_units(late, rows.unit)
+        condition = Condition.parse(self.where) if self.where else None
+        bounds_of_all: dict[str, Any] = {}
+        for value, names in self.aggregate.items():
+            events = Events.of(rows, value, condition)
+            for window in self.windows:
+                length = in_whole_units(late + length_of(window), rows.unit) - delay
+                bounds = bounds_of_all.get(window) if events.whole else None
+                if bounds is None:
+                    bounds = events.bounds(rows.codes, rows.times, length, delay)
+                if events.whole:
+                    bounds_of_all[window] = bounds
+                view = View(events, rows.codes, rows.times, length, delay, bounds)
+                for text in names:
+                    name, parameter = parse_aggregate(text)
+                    found = AGGREGATES[name].compute(view, parameter)
+                    columns[self._name(value, text, window)] = self._typed(name, found)
         return {name: columns[name] for name in self.get_feature_names_out()}
 
-    def explain(self) -> str:
-        """Tell in a sentence what `transform` does."""
+    def explain(self, frame: Any = None) -> str:
+        """Tell what `transform` does; with a frame, also what it moves and into what.
+
+        Examples
+        --------
+        >>> windows = TimeWindows("card", "time", ["7d"], {"amount": ["sum"]}, delay="1d")
+        >>> windows.explain()
+        "by 'card' over 7d: sum of amount, as known 1d later"
+        """
         what = "; ".join(
             f"{', '.join(names)} of {value}" for value, names in self.aggregate.items()
         )
         late = f", as known {self.delay} later" if self.delay else ""
-        return f"by {self.by!r} over {', '.join(self.windows)}: {what}{late}"
+        where = f", of rows with {self.where}" if self.where else ""
+        by = ", ".join(map(repr, self.entity))
+        told = f"by {by} over {', '.join(self.windows)}: {what}{late}{where}"
+        return told if frame is None else f"{told}\n{explain_shuffle(frame, [self])}"
+
+    def for_workers(self) -> "TimeWindows":
+        """Return what computes the features: itself."""
+        return self
+
+    def others(self, unit: str) -> list[Source]:  # noqa: ARG002
+        """Return the other tables that windows look at: none."""
+        return []
+
+    def other_times(self) -> list[Any]:
+        """Return the types of other tables' times: none."""
+        return []
 
     def to_dict(self) -> dict[str, Any]:
         """Return the declaration as JSON-able values."""
         document = {
             "kind": self.kind,
-            "by": self.by,
+            "by": self.by if isinstance(self.by, str) else list(self.by),
             "time": self.time,
             "windows": list(self.windows),
             "aggregate": {value: list(names) for value, names in self.aggregate.items()},
         }
-        optional = {"delay": self.delay, "empty": self.empty}
+        optional = {"delay": self.delay, "empty": self.empty, "where": self.where}
+        optional |= {"dtype": self.dtype if self.dtype != "float64" else None}
         return document | {key: value for key, value in optional.items() if value is not None}
 
     @classmethod
@@ -203,79 +306,37 @@ class TimeWindows:
 
     def _name(self, value: str, aggregate: str, window: str) -> str:
         late = f"_delay_{self.delay}" if self.delay else ""
-        return f"{self.by}_{value}_{aggregate}_{window}{late}"
+        where = f"_where_{_as_name(self.where)}" if self.where else ""
+        return f"{'_'.join(self.entity)}_{value}_{_as_name(aggregate)}_{window}{late}{where}"
 
-    def _filled(self, aggregate: str, values: np.ndarray) -> np.ndarray:
-        if self.empty is None or aggregate in ("count", "sum"):
+    def _typed(self, name: str, values: Any) -> Any:
+        """Give the values of an aggregate their type, and missing ones what stands for them."""
+        result = AGGREGATES[name].result
+        if result == "count":
+            return values.astype(np.int64 if self.dtype == "float64" else np.int32, copy=False)
+        if not (isinstance(values, np.ndarray) and values.dtype.kind == "f"):
             return values
-        return np.where(np.isnan(values), self.empty, values)
+        if self.empty is not None and result != "total":
+            values = np.where(np.isnan(values), self.empty, values)
+        return values.astype(self.dtype, copy=False)
 
 
-def add_windows(frame: Any, steps: Sequence[TimeWindows], partitions: int | None) -> Any:
-    """Add the columns of several `TimeWindows` on one entity with one shuffle.
+def _as_name(text: str) -> str:
+    """Write a condition or a parameter so that it can stand in a column's name.
 
-    Returns
-    -------
-    dask.dataframe.DataFrame
-        In the order of the entity's hash, then of time: the same rows in the same order however
-        `frame` was partitioned.
+    Examples
+    --------
+    >>> _as_name("amount >= 100 and channel == 'web'")
+    'amount_ge_100_and_channel_eq_web'
     """
-    for step in steps:
-        step.check(frame._meta)
-    process = partial(_process, steps=tuple(steps))
-    meta = process(frame._meta)
-    buckets = partitions or buckets_for(frame, meta)
-    return shuffle_by_entity(frame, steps[0].by, steps[0].time, buckets, process, meta)
-
-
-def _process(frame: pd.DataFrame, steps: tuple[TimeWindows, ...]) -> pd.DataFrame:
-    """Sort rows by entity and time, and add the columns of all steps; again for another time."""
-    for time in dict.fromkeys(step.time for step in steps):
-        rows = SortedRows(frame, steps[0].by, time)
-        columns: dict[str, np.ndarray] = {}
-        for step in steps:
-            if step.time == time:
-                columns |= step.compute(rows)
-        frame = pd.concat([rows.frame, pd.DataFrame(columns, copy=False)], axis=1)
-    return frame
-
-
-def _aggregates(
-    names: Sequence[str],
-    codes: np.ndarray,
-    values: np.ndarray,
-    start: np.ndarray,
-    stop: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """Return the wanted aggregates over the windows, each kernel run once."""
-    arguments = (codes, values, start, stop)
-    found: dict[str, np.ndarray] = {}
-    if {"count", "mean"} & set(names):
-        found["count"] = kernels.sliding_count(*arguments)
-    if {"sum", "mean"} & set(names):
-        found["sum"] = exact_kernels.sliding_sum(*arguments)
-    if "mean" in names:
-        with np.errstate(invalid="ignore"):
-            found["mean"] = found["sum"] / np.where(found["count"] > 0, found["count"], np.nan)
-    if {"std", "var"} & set(names):
-        found["var"] = exact_kernels.sliding_variance(*arguments)
-        found["std"] = np.sqrt(found["var"])
-    if "max" in names:
-        found["max"] = kernels.sliding_maximum(*arguments)
-    if "min" in names:
-        found["min"] = -kernels.sliding_maximum(codes, -values, start, stop)
-    return found
-
-
-def _values(column: pd.Series) -> np.ndarray:
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # minus zero becomes zero
-    return np.where(column.isna().to_numpy(), np.nan, 1.0)  # only to be counted
+    for sign, word in SIGNS.items():
+        text = text.replace(sign, word)
+    return re.sub(r"[^\w.]+", "_", text).strip("_")
 
 
 def _check_lists(step: "TimeWindows") -> None:
     """Raise when a text stands where a list should, or something stands in a list twice."""
-    named = {"windows": step.windows} | {
+    named = {"windows": step.windows, "by": step.entity} | {
         f"aggregate of {value!r}": names for value, names in step.aggregate.items()
     }
     for what, names in named.items():
@@ -283,12 +344,3 @@ def _check_lists(step: "TimeWindows") -> None:
             raise ConfigurationError(f"{what} must be a list: write [{names!r}], not {names!r}.")
         if twice := sorted({name for name in names if list(names).count(name) > 1}):
             raise ConfigurationError(f"{what} names {twice[0]!r} twice.")
-
-
-def _check_aggregate(value: str, name: str) -> None:
-    if name not in AGGREGATES:
-        guess = nearest(name, AGGREGATES)
-        hint = f" (nearest: {guess!r})" if guess else ""
-        raise ConfigurationError(
-            f"Unknown aggregate {name!r} of {value!r}{hint}. Known: {', '.join(AGGREGATES)}."
-        )

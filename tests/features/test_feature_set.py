@@ -127,9 +127,9 @@ def test_features_are_the_same_to_the_bit_on_a_cluster(features, frame, client):
 
 def test_windows_on_the_same_entity_share_one_shuffle(features, frame):
     result = features.transform(frame, partitions=2)
-    assert tasks_named(result, "_gather") == 2 * 2
+    assert tasks_named(result, "_sample") == frame.npartitions + 2
     alone = FeatureSet([CARD]).transform(frame, partitions=2)
-    assert tasks_named(alone, "_gather") == 2
+    assert tasks_named(alone, "_sample") == frame.npartitions
 
 
 def test_the_entity_with_the_fewest_new_columns_goes_first(features):

@@ -10,6 +10,8 @@ from pandas.testing import assert_frame_equal
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 from dmlkit.features import TimeWindows
+from dmlkit.features.entity_key import EntityKey, unit_of
+from dmlkit.features.rows import Rows
 from dmlkit.features.sorted_rows import SortedRows
 from tests.features import oracle
 from tests.features.conftest import DAY, KINDS, RESOLUTIONS, payments, tables, times
@@ -27,8 +29,8 @@ def transform(
 
 def windows_of(step: TimeWindows, table: pd.DataFrame) -> pd.DataFrame:
     """Return the new columns for the rows of a table, in their order."""
-    rows = SortedRows(table, step.by, step.time)
-    found = pd.DataFrame(step.compute(rows)).assign(number=rows.frame["number"])
+    rows = SortedRows(Rows.of(table), EntityKey(step.entity, step.time, unit_of(table.time.dtype)))
+    found = pd.DataFrame(step.compute(rows)).assign(number=rows.rows["number"])
     return found.sort_values("number", ignore_index=True).drop(columns="number")
 
 
@@ -271,7 +273,7 @@ def test_a_delay_does_not_look_into_the_future():
 
 
 def test_an_unknown_aggregate_is_named_with_the_nearest():
-    with pytest.raises(ConfigurationError, match=r"'meen' of 'amount' \(nearest: 'mean'\)"):
+    with pytest.raises(ConfigurationError, match=r"'meen' \(nearest: 'mean'\)"):
         by_card(["meen"])
 
 
@@ -281,8 +283,8 @@ def test_an_unknown_aggregate_is_named_with_the_nearest():
         ("7d", ["sum"], "windows must be a list"),
         (["7d"], "sum", "aggregate of 'amount' must be a list"),
         (["7d", "7d"], ["sum"], "windows names '7d' twice"),
-        ([], ["sum"], "at least one window"),
-        (["7d"], [], "one aggregate"),
+        ([], ["sum"], "needs an entity, a window"),
+        (["7d"], [], "and an aggregate"),
     ],
 )
 def test_lists_are_lists_of_different_things(windows, aggregates, complaint):
@@ -303,7 +305,10 @@ def test_a_time_that_is_text_is_refused():
 
 
 def test_a_text_cannot_be_summed():
-    with pytest.raises(InputError, match="only its count"):
+    with pytest.raises(
+        InputError,
+        match=r"its sum over a window can't be taken. Convert it to a number, or take count, first",
+    ):
         by_card(["sum"]).fit(payments_of([0]).assign(amount="much"))
 
 
