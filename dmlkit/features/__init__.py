@@ -2,8 +2,18 @@
 
 from dmlkit.features.asof import AsOf
 from dmlkit.features.feature_set import FeatureSet
+from dmlkit.features.holidays import Holidays
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.windows import TimeWindows
 
-__all__ = ["AsOf", "Calendar", "Columns", "FeatureSet", "Ratio", "TimeWindows", "ZScore"]
+__all__ = [
+    "AsOf",
+    "Calendar",
+    "Columns",
+    "FeatureSet",
+    "Holidays",
+    "Ratio",
+    "TimeWindows",
+    "ZScore",
+]

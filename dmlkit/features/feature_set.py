@@ -10,6 +10,7 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, InputError, nearest
 from dmlkit.features.asof import AsOf
 from dmlkit.features.by_entity import EntityStep, add_by_entity, explain_shuffle, grouped_by_entity
+from dmlkit.features.holidays import Holidays
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.step import Step, check_columns, check_new
@@ -19,7 +20,7 @@ from dmlkit.graph import add_up, for_each
 __all__ = ["FeatureSet"]
 
 KINDS: dict[str, Any] = {
-    step.kind: step for step in (Columns, Calendar, TimeWindows, AsOf, Ratio, ZScore)
+    step.kind: step for step in (Columns, Calendar, Holidays, TimeWindows, AsOf, Ratio, ZScore)
 }
 
 ENTITY_STEPS = (TimeWindows, AsOf)
@@ -42,7 +43,7 @@ class FeatureSet:
     Parameters
     ----------
     steps : sequence of steps
-        `TimeWindows`, `AsOf`, `Calendar`, `Columns`, `Ratio`, `ZScore`.
+        `TimeWindows`, `AsOf`, `Calendar`, `Holidays`, `Columns`, `Ratio`, `ZScore`.
 
     Attributes
     ----------

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError, nearest
+from dmlkit.features.clock import check_timezone, local_time
 from dmlkit.features.step import check_columns, check_keys
 
 __all__ = ["CALENDAR_PARTS", "Calendar", "Columns"]
@@ -149,7 +149,7 @@ class Calendar:
                 raise ConfigurationError(
                     f"Unknown calendar part {part!r}{hint}. Known: {', '.join(CALENDAR_PARTS)}."
                 )
-        _check_timezone(self.timezone)
+        check_timezone(self.timezone)
 
     @property
     def required_columns(self) -> list[str]:
@@ -170,10 +170,7 @@ class Calendar:
 
     def apply(self, frame: pd.DataFrame, learned: Mapping[str, Any]) -> pd.DataFrame:  # noqa: ARG002
         """Return the rows with the parts."""
-        time = frame[self.time]
-        if self.timezone is not None:
-            zoned = time if time.dt.tz is not None else time.dt.tz_localize("UTC")
-            time = zoned.dt.tz_convert(self.timezone)
+        time = local_time(frame[self.time], self.timezone)
         there = time.notna()
         parts = {
             name: CALENDAR_PARTS[part](time.dt).where(there, -1).astype("int16")
@@ -194,14 +191,3 @@ class Calendar:
     def from_dict(cls, document: Mapping[str, Any]) -> "Calendar":
         """Make it from what `to_dict` returned, or from a table of a TOML file."""
         return cls(**check_keys(cls, document))
-
-
-def _check_timezone(name: str | None) -> None:
-    try:
-        ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        guess = nearest(str(name), available_timezones())
-        hint = f" (nearest: {guess!r})" if guess else ""
-        raise ConfigurationError(
-            f"Unknown time zone {name!r}{hint}. Write it as 'Europe/Brussels'."
-        ) from None
