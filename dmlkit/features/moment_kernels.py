@@ -1,261 +1,239 @@
 """Row loops for sums and variances over windows (numba), exact and rounded once. Arrays only.
 
-A result depends on the values in the window and on nothing else: neither on their order nor on
-what lay in the window before. What events, `start` and `stop` are is said in
-`dmlkit.features.bound_kernels`.
+Doubles are whole numbers times a power of two. Where sums of a column fit into 127 bits, those of
+windows are differences of running totals in whole numbers, which are exact; else windows slide over
+digits (`dmlkit.features.digit_kernels`). So a result depends on the values in the window and on
+nothing else: neither on their order nor on what lay in the window before, and it has the same bits
+either way. What events, `start` and `stop` are is said in `dmlkit.features.bound_kernels`.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from dmlkit.features import integer_kernels as integers
 from dmlkit.features.compiled import compiled
-from dmlkit.features.expansions import (
-    MOST_PARTS,
-    add,
-    expand,
-    grow,
-    rounded,
-    two_product,
-    two_sum,
-    with_infinities,
-)
+from dmlkit.features.digit_kernels import sums_of_digits, variance_of, variances_of_digits
+from dmlkit.features.integer_kernels import ZERO, negated, parts_of
 
-__all__ = ["Moments", "prepare", "sliding_sum", "sliding_variance"]
+__all__ = ["Moments", "WholeNumbers", "prepare", "sliding_sum", "sliding_variance"]
 
-#: Sums are of values times this power of two, so that they don't overflow on the way.
-SCALE = 2.0**-40
-
-#: In a variance larger values count as infinite: sums of their squares could overflow.
+#: In a variance larger values count as infinite.
 LARGEST_SQUARED = 1e140
 
-#: Where a variance is a smaller share of the mean square than this, it is computed exactly.
-CANCELLED = 2.0**-40
-
-#: A little more than one: what is not more than half of a double's last bit is not near it either.
-MORE = 1.0 + 2.0**-40
+#: Sums that fit into so many bits, and their squares into twice as many, are taken of totals.
+LIMB_BITS = 127
 
 
-class Moments(NamedTuple):
+@dataclass(frozen=True)
+class WholeNumbers:
+    """Finite doubles as whole numbers of `bits` bits at most, times ``2**lowest``.
+
+    Attributes
+    ----------
+    values : (m,) float64 array
+    lowest, bits : int
+    fit : bool
+        Whether their sums are differences of running totals, or slide over digits.
+    """
+
+    values: np.ndarray
+    lowest: int
+    bits: int
+    fit: bool
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "WholeNumbers":
+        """Find the power of two for some values."""
+        smallest, largest = _smallest_and_largest(values)
+        lowest = parts_of(smallest)[1]
+        bits = parts_of(largest)[1] - lowest + 53
+        return cls(values, lowest, bits, bits + len(values).bit_length() <= LIMB_BITS)
+
+    @cached_property
+    def totals(self) -> np.ndarray:
+        """Running totals: (m + 1, 2) limbs."""
+        return _totals(self.values, self.lowest)
+
+    @cached_property
+    def square_totals(self) -> np.ndarray:
+        """Running totals of the squares: (m + 1, 4) limbs."""
+        return _square_totals(self.values, self.lowest)
+
+    def sums(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Return the sums over windows."""
+        if self.fit:
+            return _sums_of_totals(self.totals, start, stop, self.lowest)
+        return sums_of_digits(self.values, start, stop, self.lowest, self.bits)
+
+    def variances(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Return the variances in windows."""
+        if self.fit:
+            totals = self.totals, self.square_totals
+            return _variances_of_totals(*totals, start, stop, self.lowest)
+        return variances_of_digits(self.values, start, stop, self.lowest, self.bits)
+
+
+@dataclass(frozen=True)
+class Moments:
     """Values with what their sums and variances over different windows share.
 
     Attributes
     ----------
     values : (m,) float64 array
         None is missing.
-    squares, errors : (m,) float64 arrays
-        Each square is the sum of both, exactly; NaN where a value counts as infinite.
-    others : (m,) int64 array
-        The last event before with another value, -1 if there is none.
     """
 
     values: np.ndarray
-    squares: np.ndarray
-    errors: np.ndarray
-    others: np.ndarray
+
+    @cached_property
+    def summed(self) -> WholeNumbers:
+        """The finite values; zero for the infinite ones."""
+        finite = np.isfinite(self.values)
+        return WholeNumbers.of(self.values if finite.all() else np.where(finite, self.values, 0.0))
+
+    @cached_property
+    def squared(self) -> WholeNumbers:
+        """The values that a variance can have in its window; zero for the others."""
+        if self.too_large is None:
+            return self.summed
+        return WholeNumbers.of(np.where(np.abs(self.values) > LARGEST_SQUARED, 0.0, self.values))
+
+    @cached_property
+    def infinite(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """How many values before each are infinite and positive, and negative; None if none is."""
+        if np.isfinite(self.values).all():
+            return None
+        return _how_many_before(self.values == np.inf), _how_many_before(self.values == -np.inf)
+
+    @cached_property
+    def too_large(self) -> np.ndarray | None:
+        """How many values before each are too large for a variance; None if none is."""
+        too_large = np.abs(self.values) > LARGEST_SQUARED
+        return _how_many_before(too_large) if too_large.any() else None
 
 
 def prepare(values: np.ndarray) -> Moments:
     """Return what the windows on a column of values share."""
-    squares, errors = _squares(values)
-    return Moments(values, squares, errors, _last_other_events(values))
+    return Moments(values)
 
 
 def sliding_sum(moments: Moments, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Sum the values in each window: an (n,) float64 array, 0 if there are none.
 
-    Each is the true sum rounded once, but for values below 1e-290, which lose digits.
+    Each is the true sum rounded once, as `math.fsum` has it; infinite values count as IEEE has it.
     """
-    return _sliding_sum(moments.values, start, stop)
+    sums = moments.summed.sums(start, stop)
+    if moments.infinite is not None:
+        positive, negative = (before[stop] > before[start] for before in moments.infinite)
+        sums[positive] = np.inf
+        sums[negative] = -np.inf
+        sums[positive & negative] = np.nan
+    return sums
 
 
 def sliding_variance(moments: Moments, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Return the sample variance in each window: (n,) float64, missing below two values.
 
-    A window with an infinite value, or one above 1e140, has a missing variance. The others are
-    right to about 4e-16 of themselves.
+    A window with an infinite value, or one above 1e140, has a missing variance. Each of the others
+    is ``n * sum of squares - sum**2``, exact and then rounded to the nearest double, divided by
+    ``n * (n - 1)``: right to 3e-16 of itself, and zero where all values are equal. In plain Python:
+    ``float(n * sum(v * v) - sum(v) ** 2) / (n * (n - 1.0))`` of `fractions.Fraction`, to the bit
+    where that does not underflow.
     """
-    return _sliding_variance(*moments, start, stop)
+    variances = moments.squared.variances(start, stop)
+    if moments.too_large is not None:
+        variances[moments.too_large[stop] > moments.too_large[start]] = np.nan
+    return variances
+
+
+def _how_many_before(condition: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(condition)])
 
 
 @compiled
-def square_of(value):  # type: ignore[no-untyped-def]
-    """Return a value's square and what rounding took away; NaN for one that is too large."""
-    if abs(value) > LARGEST_SQUARED:
-        return np.nan, np.nan
-    return two_product(value, value)
+def _smallest_and_largest(values):  # type: ignore[no-untyped-def]
+    """Return the sizes of the smallest and of the largest value that is not zero."""
+    smallest, largest = np.inf, 0.0
+    for value in values:
+        size = abs(value)
+        largest = max(largest, size)
+        if size > 0.0:
+            smallest = min(smallest, size)
+    if largest == 0.0:
+        return 1.0, 1.0
+    return smallest, largest
 
 
 @compiled
-def _squares(values):  # type: ignore[no-untyped-def]
-    squares = np.empty(len(values))
-    errors = np.empty(len(values))
+def _totals(values, lowest):  # type: ignore[no-untyped-def]
+    totals = np.empty((len(values) + 1, 2), np.uint64)
+    high = low = ZERO
+    totals[0, 0] = totals[0, 1] = ZERO
     for i in range(len(values)):
-        squares[i], errors[i] = square_of(values[i])
-    return squares, errors
+        mantissa, exponent = parts_of(values[i])
+        upper, lower = integers.shifted(mantissa, max(exponent - lowest, 0))
+        if values[i] < 0.0:
+            upper, lower = negated(upper, lower)
+        low += lower
+        high += upper + np.uint64(low < lower)
+        totals[i + 1, 0], totals[i + 1, 1] = high, low
+    return totals
 
 
 @compiled
-def _last_other_events(values):  # type: ignore[no-untyped-def]
-    others = np.empty(len(values), np.int64)
-    other = -1
+def _square_totals(values, lowest):  # type: ignore[no-untyped-def]
+    totals = np.empty((len(values) + 1, 4), np.uint64)
+    total = (ZERO, ZERO, ZERO, ZERO)
+    totals[0] = ZERO
     for i in range(len(values)):
-        if i > 0 and values[i] != values[i - 1]:
-            other = i - 1
-        others[i] = other
-    return others
+        mantissa, exponent = parts_of(values[i])
+        high, low = integers.shifted(mantissa, max(exponent - lowest, 0))
+        total = integers.add(total, integers.square(high, low))
+        totals[i + 1, 0], totals[i + 1, 1], totals[i + 1, 2], totals[i + 1, 3] = total
+    return totals
 
 
 @compiled
-def _sliding_sum(values, start, stop):  # type: ignore[no-untyped-def]
-    n = len(start)
-    sums = np.zeros(n, np.float64)
-    parts = np.empty(MOST_PARTS)
-    work = np.empty(MOST_PARTS)
-    first = last = 0
-    high = low = 0.0
-    used = positive = negative = 0
-    for i in range(n):
-        if start[i] >= last:
-            first = last = start[i]
-            high = low = 0.0
-            used = positive = negative = 0
-        while last < stop[i] or first < start[i]:
-            sign = 1 if last < stop[i] else -1
-            value = values[last if sign > 0 else first]
-            last += sign > 0
-            first += sign < 0
-            if np.isinf(value):
-                positive += sign * (value > 0)
-                negative += sign * (value < 0)
-            else:
-                high, low, used = add(high, low, parts, used, sign * value * SCALE)
-        total = high + low
-        if used:
-            total = rounded(work, expand(high, low, parts, used, work))
-        sums[i] = with_infinities(total / SCALE, positive, negative)
+def _size_and_sign(totals, first, last):  # type: ignore[no-untyped-def]
+    """Return the size of a difference of totals in two limbs, and its sign."""
+    low = totals[last, 1] - totals[first, 1]
+    borrow = np.uint64(totals[last, 1] < totals[first, 1])
+    high = totals[last, 0] - totals[first, 0] - borrow
+    if np.int64(high) < 0:
+        high, low = negated(high, low)
+        return high, low, -1.0
+    return high, low, 1.0
+
+
+@compiled
+def _sums_of_totals(totals, start, stop, lowest):  # type: ignore[no-untyped-def]
+    sums = np.empty(len(start))
+    for i in range(len(start)):
+        high, low, sign = _size_and_sign(totals, start[i], stop[i])
+        value, exponent = integers.nearest_of_two(high, low)
+        sums[i] = integers.scaled(sign * value + 0.0, exponent + lowest)
     return sums
 
 
 @compiled
-def quick_variance(count, total, rest, squares, squares_rest):  # type: ignore[no-untyped-def]
-    """Return (sum of squares - sum² / count) / (count - 1) in twice a double's precision.
-
-    Where these cancel out by more than a few digits: -1.
-
-    Parameters
-    ----------
-    count : int
-    total, rest : float
-        The double next to the sum, and the one next to what is left.
-    squares, squares_rest : float
-        Likewise of the sum of squares.
-    """
-    product, error = two_product(total, total)
-    error += 2.0 * total * rest
-    quotient = product / count
-    back, back_error = two_product(quotient, float(count))
-    correction = ((product - back) - back_error + error) / count
-    spread = (squares - quotient) + (squares_rest - correction)
-    if spread > squares * CANCELLED:
-        return spread / (count - 1)
-    return -1.0
+def _limbs(totals, row):  # type: ignore[no-untyped-def]
+    return totals[row, 0], totals[row, 1], totals[row, 2], totals[row, 3]
 
 
 @compiled
-def _exact_variance(count, sums, used, squares, squares_used, work):  # type: ignore[no-untyped-def]
-    """Return (count * sum of squares - sum²) / (count * (count - 1)), the difference exact."""
-    grown = 0
-    for i in range(squares_used):
-        product, error = two_product(squares[i], float(count))
-        grown = grow(work, grow(work, grown, error), product)
-    for i in range(used):
-        for j in range(used):
-            product, error = two_product(-sums[i], sums[j])
-            grown = grow(work, grow(work, grown, error), product)
-    return max(rounded(work, grown), 0.0) / (float(count) * (count - 1))
-
-
-@compiled
-def _two_nearest(parts, used, work):  # type: ignore[no-untyped-def]
-    """Return the double next to an expansion, and the one next to what is left."""
-    nearest = rounded(parts, used)
-    work[:used] = parts[:used]
-    return nearest, rounded(work, grow(work, used, -nearest))
-
-
-@compiled
-def _distilled(a, b, c, d):  # type: ignore[no-untyped-def]
-    """Return the double next to a + b + c + d, the one next to what is left, and if that's sure."""
-    for _ in range(2):
-        c, d = two_sum(c, d)
-        b, c = two_sum(b, c)
-        a, b = two_sum(a, b)
-    sure = a + b * MORE == a and b + (c + d) * MORE == b
-    return a, b, sure
-
-
-@compiled
-def _variance(count, high, low, parts, used, square, square_parts, square_used, work):  # type: ignore[no-untyped-def]
-    """Return the variance from a sum and a sum of squares (four doubles), and their parts."""
-    if used == 0 and square_used == 0:
-        total, rest = two_sum(high, low)
-        squares, squares_rest, sure = _distilled(square[0], square[1], square[2], square[3])
-        if sure:
-            found = quick_variance(count, total, rest, squares, squares_rest)
-            if found >= 0.0:
-                return found
-    sums, square_sums = work[0], work[1]
-    grown = expand(high, low, parts, used, sums)
-    square_sums[:square_used] = square_parts[:square_used]
-    square_grown = square_used
-    for each in range(3, -1, -1):
-        square_grown = grow(square_sums, square_grown, square[each])
-    total, rest = _two_nearest(sums, grown, work[2])
-    squares, squares_rest = _two_nearest(square_sums, square_grown, work[2])
-    found = quick_variance(count, total, rest, squares, squares_rest)
-    if found >= 0.0:
-        return found
-    return _exact_variance(count, sums, grown, square_sums, square_grown, work[2])
-
-
-@compiled
-def _sliding_variance(values, squares, errors, others, start, stop):  # type: ignore[no-untyped-def]
-    n = len(start)
-    variances = np.full(n, np.nan)
-    parts, square_parts = np.empty(MOST_PARTS), np.empty(MOST_PARTS)
-    work = np.empty((3, 4 * MOST_PARTS))
-    square = np.zeros(4)
-    first = last = 0
-    high = low = square_high = square_low = error_high = error_low = 0.0
-    used = square_used = infinite = 0
-    for i in range(n):
-        if start[i] >= last:
-            first = last = start[i]
-            high = low = square_high = square_low = error_high = error_low = 0.0
-            used = square_used = infinite = 0
-        while last < stop[i] or first < start[i]:
-            sign = 1 if last < stop[i] else -1
-            event = last if sign > 0 else first
-            last += sign > 0
-            first += sign < 0
-            if np.isnan(squares[event]):
-                infinite += sign
-                continue
-            high, low, used = add(high, low, parts, used, sign * values[event])
-            square_high, square_low, square_used = add(
-                square_high, square_low, square_parts, square_used, sign * squares[event]
-            )
-            error_high, error_low, square_used = add(
-                error_high, error_low, square_parts, square_used, sign * errors[event]
-            )
-        if infinite > 0 or stop[i] - start[i] < 2:
+def _variances_of_totals(totals, square_totals, start, stop, lowest):  # type: ignore[no-untyped-def]
+    variances = np.full(len(start), np.nan)
+    for i in range(len(start)):
+        count = stop[i] - start[i]
+        if count < 2:
             continue
-        if others[stop[i] - 1] < start[i]:
-            variances[i] = 0.0
-            continue
-        square[0], square[1], square[2], square[3] = square_high, square_low, error_high, error_low
-        variances[i] = _variance(
-            stop[i] - start[i], high, low, parts, used, square, square_parts, square_used, work
+        high, low, _ = _size_and_sign(totals, start[i], stop[i])
+        squares = integers.subtract(_limbs(square_totals, stop[i]), _limbs(square_totals, start[i]))
+        spread = integers.subtract(
+            integers.times(squares, np.uint64(count)), integers.square(high, low)
         )
+        value, exponent = integers.nearest_of_four(spread)
+        variances[i] = variance_of(value, exponent + 2 * lowest, count)
     return variances
