@@ -80,14 +80,15 @@ class _Process:
     """Sorts the rows of a range and adds the columns of all steps."""
 
     steps: tuple[EntityStep, ...]
+    tables: tuple[int, ...]  # how many others each step looks at
     key: EntityKey
 
     def __call__(self, gathered: Gathered, *others: Gathered) -> pd.DataFrame:
         rows = SortedRows(gathered.rows, self.key, gathered.context)
         left = iter(others)
         columns = dict(rows.rows.columns)
-        for step in self.steps:
-            beside = [next(left).context for _ in step.other_times()]
+        for step, tables in zip(self.steps, self.tables, strict=True):
+            beside = [next(left).context for _ in range(tables)]
             columns |= step.compute(rows, *beside)
         return Rows(columns).frame()
 
@@ -153,7 +154,8 @@ def _planned(
     kinds = [frame._meta[time].dtype, *(kind for step in steps for kind in step.other_times())]
     kinds += [] if history is None else [history._meta[time].dtype]
     key = EntityKey(steps[0].entity, time, unit_of(*kinds))
-    process = _Process(tuple(step.for_workers() for step in steps), key)
+    tables = tuple(len(step.other_times()) for step in steps)
+    process = _Process(tuple(step.for_workers() for step in steps), tables, key)
     columns = tuple(dict.fromkeys(name for step in steps for name in step.required_columns))
     reach = in_whole_units(_history(steps), key.unit)
     main = Source(frame, key, columns, reach)

@@ -18,6 +18,7 @@ from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
+from dmlkit.features.stream import WindowStream
 
 __all__ = ["TimeWindows"]
 
@@ -207,6 +208,10 @@ class TimeWindows:
             The new rows only, in the order of `transform`.
         """
         return add_by_entity(new_rows, [self], partitions, history)
+
+    def stream(self, meta: pd.DataFrame | None = None) -> WindowStream:
+        """Return what computes the same features one event at a time, see `WindowStream`."""
+        return WindowStream(self, meta)
 
     def check(self, meta: pd.DataFrame) -> None:
         """Raise when a frame with the columns of `meta` lacks what is needed."""
