@@ -13,7 +13,7 @@ __all__ = ["hash_integers", "hash_values"]
 
 
 def hash_values(values: Any) -> np.ndarray:
-    """Hash a column: 7 is the same as int8, int64 or category; what is missing has any hash.
+    """Hash a column: 7 is the same in any type of number or category; what is missing has any hash.
 
     Parameters
     ----------
@@ -38,8 +38,7 @@ def hash_values(values: Any) -> np.ndarray:
         whole = np.uint64 if getattr(dtype, "kind", "i") == "u" else np.int64
         return hash_integers(values.to_numpy(dtype=whole, na_value=0))
     if is_float_dtype(dtype):
-        # Adding zero makes minus zero zero: they are equal.
-        return hash_integers(values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0)
+        return _hash_floats(values.to_numpy(dtype=np.float64, na_value=np.nan))
     return _hash_texts(values)
 
 
@@ -49,6 +48,13 @@ def hash_integers(values: np.ndarray) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def _hash_floats(values: np.ndarray) -> np.ndarray:
+    """Hash doubles: a whole one like the whole number, as ids with missing ones are doubles."""
+    whole = (np.abs(values) < 2.0**63) & (values == np.floor(values))
+    numbers = np.where(whole, values, 0.0).astype(np.int64)
+    return hash_integers(np.where(whole, numbers, values.view(np.int64)))
 
 
 def _hash_texts(values: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError, MissingColumnError
@@ -103,4 +104,9 @@ class WindowStream:
             Rows.of(frame),
             EntityKey(self._step.entity, self._step.time, unit_of(frame[self._step.time].dtype)),
         )
-        return {name: values[-1] for name, values in self._step.compute(rows).items()}
+        return {name: _plain(values[-1]) for name, values in self._step.compute(rows).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Python's own types where there is one."""
+    return value.item() if isinstance(value, np.generic) else value

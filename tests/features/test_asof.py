@@ -49,13 +49,15 @@ def test_the_newest_row_that_was_known_is_found(table, right, tolerance, delay, 
     step = AsOf(lazy(right, 2), "card", "time", tolerance, ["limit"], delay=delay, age="age")
     found = step.transform(lazy(table, 3), partitions=partitions).compute(scheduler="sync")
     found = found.sort_values("number", ignore_index=True)
-    late = pd.Timedelta(delay or "0s")
+    late = pd.Timedelta((delay or "0s").replace("d", "D"))
     for row, card, now in zip(found.itertuples(), table["card"], table["time"], strict=True):
         known = right.iloc[:0]
         if not (pd.isna(card) or pd.isna(now)):
             known = right[(right["card"] == card) & (right["time"] <= now - late)]
             if tolerance:
-                known = known[known["time"] >= now - late - pd.Timedelta(tolerance)]
+                known = known[
+                    known["time"] >= now - late - pd.Timedelta(tolerance.replace("d", "D"))
+                ]
         if known.empty:
             assert np.isnan(row.limit)
             assert np.isnan(row.age)

@@ -128,7 +128,7 @@ def test_categories_that_differ_between_partitions_are_united():
 @pytest.mark.parametrize("kind", KINDS)
 def test_hashes_are_of_values_and_not_of_dtypes(kind):
     numbers = [3, 1, 2, 3, 1]
-    same_kind = "int64" if kind in ("int8", "Int64") else kind
+    same_kind = "int64" if kind in ("int8", "Int64", "float64") else kind
     plain = "str" if kind == "category" else same_kind
     found = hash_values(entities(numbers, kind))
     assert found.tolist() == hash_values(entities(numbers, plain)).tolist()
