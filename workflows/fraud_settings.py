@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dmlkit import read_table
 from dmlkit.boosting import XGBClassifier
+from dmlkit.features import FeatureSet, TimeWindows
 from dmlkit.metrics import Costs
 from dmlkit.model_selection import TimeSplit
 from dmlkit.tables import Column, Schema
@@ -164,16 +165,17 @@ class FraudSettings(Settings):
     @model_validator(mode="after")
     def _features_wait_for_labels(self) -> "FraudSettings":
         wait = pd.Timedelta(days=self.split.delay_days)
-        for step in self.features:
-            if "fraud" in step.get("names", ()):
-                raise ValueError("the label 'fraud' cannot be a feature")
-            if "fraud" in step.get("aggregate", {}):
-                delay = pd.Timedelta(str(step.get("delay") or "0s").replace("d", "D"))
-                if delay < wait:
-                    raise ValueError(
-                        f"a window over 'fraud' by {step.get('by')!r} has the delay {delay}, but "
-                        f"labels are known after split.delay_days = {self.split.delay_days} days"
-                    )
+        for step in FeatureSet.from_dict({"steps": self.features}).steps:
+            if "fraud" not in step.required_columns:
+                continue
+            if not isinstance(step, TimeWindows):
+                raise ValueError(f"the label 'fraud' cannot be a feature: {step.explain()}")
+            delay = pd.Timedelta(str(step.delay or "0s").replace("d", "D"))
+            if delay < wait:
+                raise ValueError(
+                    f"a window over 'fraud' by {step.by!r} has the delay {delay}, but "
+                    f"labels are known after split.delay_days = {self.split.delay_days} days"
+                )
         return self
 
 

@@ -10,11 +10,9 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, nearest
 from dmlkit.features import category_kernels, decay_kernels, order_kernels
 from dmlkit.features.events import View
-from dmlkit.features.lengths import in_whole_units, length_of
+from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
 
 __all__ = ["AGGREGATES", "Aggregate", "check_parameter", "parse_aggregate"]
-
-UNITS_PER_SECOND = {"us": 1e6, "ns": 1e9}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.bound_kernels import window_bounds
 from dmlkit.features.by_entity import add_by_entity, explain_shuffle
-from dmlkit.features.entity_key import EntityKey, times_of
-from dmlkit.features.lengths import in_whole_units, length_of
+from dmlkit.features.entity_key import NO_TIME, EntityKey, times_of
+from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows, entity_numbers, order_within_ties
@@ -21,8 +21,6 @@ from dmlkit.features.step import check_columns, check_keys, check_new, check_tim
 from dmlkit.tables import read_table
 
 __all__ = ["AsOf"]
-
-UNITS_PER_SECOND = {"us": 1e6, "ns": 1e9}
 
 #: Whole numbers that have room for missing ones.
 NULLABLE: dict[str, Any] = {
@@ -257,7 +255,7 @@ class AsOf:
             for left, other in zip(left_columns, right_columns, strict=True)
         ]
         codes, _, missing = entity_numbers(together, times)
-        codes[missing | (times == np.iinfo(np.int64).min)] = -1
+        codes[missing | (times == NO_TIME)] = -1
         count = len(rows.times)
         own, others, other_times = codes[:count], codes[count:], times[count:]
         order = np.lexsort((other_times, others))

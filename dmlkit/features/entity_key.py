@@ -11,7 +11,10 @@ from dmlkit.errors import InputError
 from dmlkit.features.hashing import hash_integers, hash_values
 from dmlkit.features.rows import Rows
 
-__all__ = ["EntityKey", "combined_hashes", "times_of", "unit_of"]
+__all__ = ["NO_TIME", "EntityKey", "combined_hashes", "times_of", "unit_of"]
+
+#: What a missing time is as a number: before all others.
+NO_TIME = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ size whose bits don't overlap.
 
 References
 ----------
-D. E. Knuth: The Art of Computer Programming 2, 4.2.2 (TwoSum). T. J. Dekker: A floating-point
-technique for extending the available precision. Numerische Mathematik 18, 1971 (TwoProduct).
-J. R. Shewchuk: Adaptive precision floating-point arithmetic. Discrete & Computational Geometry 18,
-1997 (expansions).
+D. E. Knuth: The Art of Computer Programming 2, 4.2.2 (TwoSum). J. R. Shewchuk: Adaptive precision
+floating-point arithmetic. Discrete & Computational Geometry 18, 1997 (expansions).
 """
 
 import numpy as np
@@ -21,13 +19,9 @@ __all__ = [
     "expand",
     "grow",
     "rounded",
-    "two_product",
     "two_sum",
     "with_infinities",
 ]
-
-#: Dekker's constant: splits a double into two halves of 26 bits.
-SPLITTER = 134217729.0
 
 #: No sum of doubles needs more of them: their exponents range over 2100 bits, and each has 53.
 MOST_PARTS = 64
@@ -39,20 +33,6 @@ def two_sum(a, b):  # type: ignore[no-untyped-def]
     total = a + b
     of_b = total - a
     return total, (a - (total - of_b)) + (b - of_b)
-
-
-@compiled
-def two_product(a, b):  # type: ignore[no-untyped-def]
-    """Return the rounded product and what rounding took away."""
-    product = a * b
-    scaled = SPLITTER * a
-    a_high = scaled - (scaled - a)
-    a_low = a - a_high
-    scaled = SPLITTER * b
-    b_high = scaled - (scaled - b)
-    b_low = b - b_high
-    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return product, error
 
 
 @compiled

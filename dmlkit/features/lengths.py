@@ -6,7 +6,9 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError
 
-__all__ = ["in_whole_units", "length_of"]
+__all__ = ["UNITS_PER_SECOND", "in_whole_units", "length_of"]
+
+UNITS_PER_SECOND = {"us": 1e6, "ns": 1e9}
 
 #: Numbers with units, such as "7d" or "1h30min": a bare number would be nanoseconds.
 LENGTH = re.compile(r"-?(\d+(\.\d+)?\s*[a-zA-Z]+\s*)+")

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dmlkit.features.entity_key import NO_TIME
 from dmlkit.features.sort_kernels import range_numbers
 
 __all__ = ["EARLIEST", "Ranges", "Sample", "ranges_of", "sample_of"]
 
 #: Before all times: a range that begins with it begins with an entity.
-EARLIEST = np.iinfo(np.int64).min
+EARLIEST = NO_TIME
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def sample_of(hashes: np.ndarray, times: np.ndarray, most: int) -> Sample:
     """Draw up to `most` rows of a partition: the same ones each time, at no regular distance."""
     rows = len(hashes)
     if not rows:
-        return Sample(hashes, times, 0, np.iinfo(np.int64).max, EARLIEST)
+        return Sample(hashes, times, 0, np.iinfo(np.int64).max, NO_TIME)
     drawn = np.arange(rows)
     if rows > most:
         drawn = np.random.default_rng(rows).integers(0, rows, most)
-    known = times[times != EARLIEST]
+    known = times[times != NO_TIME]
     first, last = (known.min(), known.max()) if len(known) else (0, 0)
     return Sample(hashes[drawn], times[drawn], rows, int(first), int(last))
 
@@ -97,7 +98,7 @@ class Ranges:
         begin = self.times[number]
         if begin == EARLIEST:
             return np.empty(0, np.int64)
-        wanted = (hashes == self.hashes[number]) & (times < begin) & (times != EARLIEST)
+        wanted = (hashes == self.hashes[number]) & (times < begin) & (times != NO_TIME)
         if reach is not None:
             wanted &= times > int(begin) - reach
         return np.flatnonzero(wanted)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError, nearest
 from dmlkit.features.clock import check_timezone, local_time
-from dmlkit.features.step import check_columns, check_keys
+from dmlkit.features.step import check_columns, check_keys, check_time
 
 __all__ = ["CALENDAR_PARTS", "Calendar", "Columns"]
 
@@ -163,10 +163,7 @@ class Calendar:
     def check(self, meta: pd.DataFrame) -> None:
         """Raise when the column is missing or no datetime."""
         check_columns(meta, [self.time])
-        if not pd.api.types.is_datetime64_any_dtype(meta[self.time].dtype):
-            raise InputError(
-                f"Column {self.time!r} is {meta[self.time].dtype}, but Calendar needs a datetime."
-            )
+        check_time(meta, self.time, "Calendar")
 
     def apply(self, frame: pd.DataFrame, learned: Mapping[str, Any]) -> pd.DataFrame:  # noqa: ARG002
         """Return the rows with the parts."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dmlkit.features.entity_key import EntityKey, combined_hashes, times_of
+from dmlkit.features.entity_key import NO_TIME, EntityKey, combined_hashes, times_of
 from dmlkit.features.hashing import hash_integers, hash_values
 from dmlkit.features.rows import Rows, concatenate
 from dmlkit.features.sort_kernels import rows_by_group
@@ -65,10 +65,6 @@ class SortedRows:
     def event_column(self, name: str) -> pd.Series:
         """Return a column of rows and context together."""
         return self._seen[name]
-
-
-#: What a missing time is as a number.
-NO_TIME = np.iinfo(np.int64).min
 
 
 def entity_numbers(

@@ -25,7 +25,7 @@ __all__ = ["TimeWindows"]
 #: How the signs of a condition are written in the name of a column.
 SIGNS = {">=": " ge ", "<=": " le ", "==": " eq ", "!=": " ne ", ">": " gt ", "<": " lt "}
 
-NO_TIME = pd.Timedelta(0)
+NOTHING = pd.Timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class TimeWindows:
             )
         _check_lists(self)
         for window in self.windows:
-            if length_of(window) <= NO_TIME:
+            if length_of(window) <= NOTHING:
                 raise ConfigurationError(f"The window {window!r} is not longer than nothing.")
-        if self.delay is not None and length_of(self.delay) < NO_TIME:
+        if self.delay is not None and length_of(self.delay) < NOTHING:
             raise ConfigurationError(f"The delay {self.delay!r} looks into the future.")
         if self.dtype not in ("float64", "float32"):
             raise ConfigurationError(f"dtype is {self.dtype!r}: write 'float64' or 'float32'.")
@@ -159,7 +159,7 @@ class TimeWindows:
     @property
     def history(self) -> pd.Timedelta:
         """How far back the windows look."""
-        delay = length_of(self.delay) if self.delay else NO_TIME
+        delay = length_of(self.delay) if self.delay else NOTHING
         return delay + max(length_of(window) for window in self.windows)
 
     def get_feature_names_out(self) -> list[str]:

@@ -36,9 +36,25 @@ def test_a_window_over_the_label_without_a_delay_is_refused() -> None:
         settings(f"features={window}")
 
 
-def test_the_label_is_no_feature() -> None:
+def test_a_condition_on_the_label_waits_like_a_window_over_it() -> None:
+    window = (
+        '[{kind = "time_windows", by = "customer_id", time = "time", windows = ["1d"], '
+        'aggregate = {amount = ["sum"]}, where = "fraud == 1"}]'
+    )
+    with pytest.raises(ConfigurationError, match="'customer_id' has the delay 0 days"):
+        settings(f"features={window}")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        '{kind = "columns", names = ["fraud"]}',
+        '{kind = "ratio", numerator = "fraud", denominator = "amount"}',
+    ],
+)
+def test_the_label_is_no_feature(step: str) -> None:
     with pytest.raises(ConfigurationError, match="the label 'fraud' cannot be a feature"):
-        settings('features=[{kind = "columns", names = ["fraud"]}]')
+        settings(f"features=[{step}]")
 
 
 def test_without_a_start_the_last_days_are_the_test() -> None:
