@@ -8,10 +8,10 @@ INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo test check format bench bench-windows lock clean
 
 help:  ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -28,6 +28,11 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing dmlkit and its development tools into $(VENV)"
 	@what='.[dev,notebook]'; $(INSTALL)
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing dmlkit and what it is measured beside into $(VENV)"
+	@what='.[bench]'; $(INSTALL)
 	@touch $@ $(VENV)/.core
 
 install: $(VENV)/.dev  ## Set up .venv with dmlkit and the development tools
@@ -51,9 +56,12 @@ format: $(VENV)/.dev  ## Format and fix what can be fixed
 bench: $(VENV)/.dev  ## The fraud job on the handbook's four folds: make bench DATA=folder
 	@$(BIN)/python -m benchmarks.fraud_handbook --data $(DATA)
 
+bench-windows: $(VENV)/.bench  ## Window features beside polars, DuckDB and Spark
+	@$(BIN)/python -m benchmarks.time_windows
+
 lock: $(BIN)/python  ## Renew constraints.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--extra dev --extra notebook --extra s3 pyproject.toml -o constraints.txt
+		--extra dev --extra notebook --extra s3 --extra bench pyproject.toml -o constraints.txt
 
 clean:  ## Remove the virtual environment and the demo
 	rm -rf $(VENV) demo
