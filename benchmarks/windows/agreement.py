@@ -19,9 +19,10 @@ ROWS_COMPARED = 1_000_000
 #: two of its steps (1.2e-7 each).
 RELATIVE = 1e-6
 
-#: Of a deviation, in parts of the largest value there is. A running sum of squares holds 16 digits
-#: of the largest that it was. In a window of nearly equal values all but its last digits cancel
-#: out, and a deviation is the root of what is left: up to some 1e-8 of the largest value.
+#: Of a deviation, in parts of the largest value there is: where a window's values are nearly equal,
+#: a running sum of squares leaves nothing but its own rounding, 2.2e-16 of what it once was, and the
+#: root of that is 1.5e-8. This allows for some more of it, and is a bound: of a million rows two
+#: deviations of the floor were farther off than `RELATIVE`, by 7e-12 of the largest value.
 OF_LARGEST = 1e-7
 
 
