@@ -20,7 +20,7 @@ ROWS_COMPARED = 1_000_000
 RELATIVE = 1e-6
 
 #: Of a deviation, in parts of the largest value there is: where a window's values are nearly equal,
-#: a running sum of squares leaves nothing but its own rounding, 2.2e-16 of what it once was, and the
+#: a running sum of squares leaves nothing but its own rounding, 2.2e-16 of what it once was; the
 #: root of that is 1.5e-8. This allows for some more of it, and is a bound: of a million rows two
 #: deviations of the floor were farther off than `RELATIVE`, by 7e-12 of the largest value.
 OF_LARGEST = 1e-7

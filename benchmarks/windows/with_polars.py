@@ -1,7 +1,7 @@
 """The job with polars: rows sorted by entity and time, one `rolling` for each window.
 
 Of the ways tried, each once on ten million rows, it was the fastest: 14 s. Expressions such as
-``rolling_sum_by(...).over(...)``, streaming, took 20 s, the same as here but as one lazy query 39 s,
+``rolling_sum_by(...).over(...)``, streaming, took 20 s, the same as here as one lazy query 39 s,
 and as here but sorted by two columns, and written by the in-memory engine, 18 s.
 """
 
