@@ -11,7 +11,7 @@ import xgboost
 
 from dmlkit.errors import ConfigurationError, nearest
 
-__all__ = ["check_names", "eval_metrics", "native_parameters"]
+__all__ = ["HANDLED", "check_names", "eval_metrics", "native_parameters"]
 
 #: Ours to decide: categories come from dtypes, threads from workers, and missing is NaN.
 NOT_OURS = {
@@ -25,7 +25,17 @@ NOT_OURS = {
 }
 
 #: What the estimator itself acts on.
-HANDLED = {"device", "early_stopping_rounds", "eval_metric", "n_estimators"}
+HANDLED = {
+    "checkpoint_every",
+    "checkpoint_path",
+    "device",
+    "early_stopping_rounds",
+    "eval_metric",
+    "max_restarts",
+    "n_estimators",
+    "shards",
+    "worker_timeout",
+}
 
 
 @cache

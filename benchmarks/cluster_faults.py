@@ -1,0 +1,95 @@
+"""Faults as a training meets them, each done to real processes."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+from distributed import Client
+
+__all__ = ["FAULTS", "strike", "trainers_of"]
+
+
+def trainers_of(worker: int) -> list[psutil.Process]:
+    """Return the processes below a worker that train: children of the one that launches them."""
+    launchers = psutil.Process(worker).children()
+    return [process for launcher in launchers for process in launcher.children()]
+
+
+def kill_worker(client: Client, worker: str, process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+
+
+def freeze_worker(client: Client, worker: str, process: int) -> None:
+    os.kill(process, signal.SIGSTOP)
+
+
+def kill_trainer(client: Client, worker: str, process: int) -> None:
+    trainers_of(process)[0].kill()
+
+
+def crash_trainer(client: Client, worker: str, process: int) -> None:
+    trainers_of(process)[0].send_signal(signal.SIGSEGV)
+
+
+def freeze_trainer(client: Client, worker: str, process: int) -> None:
+    trainers_of(process)[0].suspend()
+
+
+def retire_worker(client: Client, worker: str, process: int) -> None:
+    client.retire_workers([worker])
+
+
+def restart_worker(client: Client, worker: str, process: int) -> None:
+    with contextlib.suppress(OSError):  # the test ended, and closed the client
+        client.restart_workers([worker], timeout=30)
+
+
+FAULTS: dict[str, Callable[[Client, str, int], None]] = {
+    "kill a worker": kill_worker,
+    "freeze a worker": freeze_worker,
+    "kill a trainer": kill_trainer,
+    "crash a trainer": crash_trainer,
+    "freeze a trainer": freeze_trainer,
+    "retire a worker": retire_worker,
+    "restart a worker": restart_worker,
+}
+
+
+def strike(
+    client: Client, faults: Sequence[tuple[int, Callable[[Client, str, int], None]]]
+) -> threading.Thread:
+    """Do faults to the last of the workers, each once its round of a training is told.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    faults : sequence of (int, callable)
+        By rounds, ascending.
+    """
+    workers = client.run(os.getpid)
+    told = threading.Condition()
+    rounds = 0
+
+    def hear(event: Any) -> None:
+        nonlocal rounds
+        if event[1].get("kind") == "training-round":
+            with told:
+                rounds = event[1]["round"]
+                told.notify_all()
+
+    def act() -> None:
+        for number, fault in faults:
+            with told:
+                reached = told.wait_for(lambda number=number: rounds >= number, timeout=60)
+            if reached:
+                worker = max(workers)
+                fault(client, worker, workers[worker])
+
+    client.subscribe_topic("dmlkit", hear)
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread

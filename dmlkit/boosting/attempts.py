@@ -1,0 +1,281 @@
+"""What the scheduler knows of running trainings: who is ready, which round, the last checkpoint.
+
+Every worker reaches the scheduler, and it outlives them: so it is here that the processes of a
+training find each other (XGBoost's tracker), and that a checkpoint is safe from a worker's death.
+A client installs this on any running scheduler.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distributed import Client
+from distributed.comm import get_address_host
+from xgboost.tracker import RabitTracker
+
+__all__ = ["Failure", "Sight", "begin", "end", "evict", "look", "report_from"]
+
+#: Of the scheduler's handlers, by which workers report.
+HANDLER = "dmlkit_training_report"
+
+#: Events of a training are told under this topic; `dmlkit.observe` listens to it.
+TOPIC = "dmlkit"
+
+#: Seconds after which a training that no client looks at is forgotten.
+FORGOTTEN = 600.0
+
+#: Seconds in which the operations of one round must end between processes that are all alive.
+COLLECTIVE_TIMEOUT = 300
+
+News = Sequence[tuple[str, int, Any]]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt cannot go on.
+
+    Attributes
+    ----------
+    kind : str
+        ``"failed"`` (XGBoost refuses), ``"peer-lost"``, ``"died"`` or ``"froze"``.
+    worker, reason : str
+    """
+
+    kind: str
+    worker: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An attempt as its client sees it.
+
+    Attributes
+    ----------
+    started : bool
+        All shards have begun.
+    rounds : int
+        The last one that was told.
+    round_age : float
+        Seconds since then.
+    checkpoint : bytes or None
+        The last one, if the client has not got it yet.
+    checkpoints : int
+        How many there were.
+    result : bytes or None
+        The finished model.
+    failures : tuple of Failure
+    gone, silent : tuple of str
+        Workers of the attempt that left, and those that gave no sign for too long.
+    workers : int
+        How many the cluster has.
+    """
+
+    started: bool
+    rounds: int
+    round_age: float
+    checkpoint: bytes | None
+    checkpoints: int
+    result: bytes | None
+    failures: tuple[Failure, ...]
+    gone: tuple[str, ...]
+    silent: tuple[str, ...]
+    workers: int
+
+
+@dataclass
+class _Attempt:
+    shards: int
+    ready: set[int] = field(default_factory=set)
+    finished: set[int] = field(default_factory=set)
+    reported: dict[str, float] = field(default_factory=dict)
+    rounds: int = 0
+    round_at: float = field(default_factory=time.monotonic)
+    checkpoint: bytes | None = None
+    checkpoints: int = 0
+    result: bytes | None = None
+    failures: list[Failure] = field(default_factory=list)
+    tracker: RabitTracker | None = None
+    peers: dict[str, Any] = field(default_factory=dict)
+    looked: float = field(default_factory=time.monotonic)
+
+
+class _Attempts:
+    """The running attempts of one scheduler, by token."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler = scheduler
+        self.running: dict[str, _Attempt] = {}
+
+    async def report(self, token: str, worker: str, news: News) -> dict[str, Any]:
+        """Take in what a worker tells; answer whether to start, to go on, or to leave off."""
+        attempt = self.running.get(token)
+        if attempt is None:
+            return {"over": True}
+        attempt.reported[worker] = time.monotonic()
+        for kind, rank, content in news:
+            self._take(attempt, worker, kind, rank, content)
+        if len(attempt.ready) < attempt.shards:
+            return {}
+        if attempt.shards > 1 and attempt.tracker is None:
+            _start_tracker(attempt, self.scheduler.address)
+        return {"go": attempt.peers}
+
+    def _take(self, attempt: _Attempt, worker: str, kind: str, rank: int, content: Any) -> None:
+        if kind == "ready":
+            attempt.ready.add(rank)
+        elif kind == "round":
+            attempt.rounds, attempt.round_at = content["round"], time.monotonic()
+            self.scheduler.log_event(TOPIC, {"kind": "training-round", **content})
+        elif kind == "checkpoint":
+            attempt.checkpoint = content
+            attempt.checkpoints += 1
+        elif kind == "done":
+            attempt.finished.add(rank)
+            attempt.result = content or attempt.result
+        elif kind != "built":
+            attempt.failures.append(Failure(kind, worker, content))
+
+
+def begin(client: Client, token: str, shards: int) -> None:
+    """Let the scheduler expect the reports of an attempt with so many shards."""
+    client.run_on_scheduler(_begin, token, shards)
+
+
+def look(client: Client, token: str, workers: Sequence[str], seen: int, silence: float) -> Sight:
+    """Return how an attempt stands.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    token : str
+    workers : sequence of str
+        Those that train.
+    seen : int
+        How many checkpoints the client knows of.
+    silence : float
+        Seconds without a sign of life after which a worker is taken for frozen.
+    """
+    sight: Sight = client.run_on_scheduler(_look, token, list(workers), seen, silence)
+    return sight
+
+
+def end(client: Client, token: str) -> None:
+    """Forget an attempt: those still at work on it leave off at their next report."""
+    with contextlib.suppress(Exception):  # the scheduler may be gone, and all of it with it
+        client.run_on_scheduler(_end, token)
+
+
+def evict(client: Client, workers: Sequence[str]) -> None:
+    """Take frozen workers out of the cluster; their nannies start new ones if they can."""
+    client.run_on_scheduler(_evict, list(workers))
+
+
+async def report_from(worker: Any, token: str, news: News) -> dict[str, Any]:
+    """Report from a worker; return the scheduler's answer."""
+    call = getattr(worker.scheduler, HANDLER)
+    answer: dict[str, Any] = await call(token=token, worker=worker.address, news=list(news))
+    return answer
+
+
+def _attempts(scheduler: Any) -> _Attempts:
+    if HANDLER not in scheduler.extensions:
+        attempts = _Attempts(scheduler)
+        scheduler.extensions[HANDLER] = attempts
+        scheduler.handlers[HANDLER] = attempts.report
+    found: _Attempts = scheduler.extensions[HANDLER]
+    return found
+
+
+def _begin(token: str, shards: int, dask_scheduler: Any = None) -> None:
+    attempts = _attempts(dask_scheduler)
+    for old, attempt in list(attempts.running.items()):
+        if time.monotonic() - attempt.looked > FORGOTTEN:
+            _end(old, dask_scheduler)
+    attempts.running[token] = _Attempt(shards)
+
+
+def _look(
+    token: str, workers: list[str], seen: int, silence: float, dask_scheduler: Any = None
+) -> Sight:
+    attempt = _attempts(dask_scheduler).running[token]
+    attempt.looked = time.monotonic()
+    there = dask_scheduler.workers
+    started = len(attempt.ready) >= attempt.shards
+    # Before the start, any worker may hold rows that others wait for.
+    asked = set(workers) if started else set(workers) | set(there)
+    done = attempt.result is not None and len(attempt.finished) >= attempt.shards
+    return Sight(
+        started=started,
+        rounds=attempt.rounds,
+        round_age=time.monotonic() - attempt.round_at,
+        checkpoint=attempt.checkpoint if attempt.checkpoints > seen else None,
+        checkpoints=attempt.checkpoints,
+        result=attempt.result if done else None,
+        failures=tuple(attempt.failures),
+        gone=tuple(worker for worker in workers if worker not in there),
+        silent=tuple(
+            worker
+            for worker in sorted(asked)
+            if worker in there and _is_silent(there[worker], attempt.reported.get(worker), silence)
+        ),
+        workers=len(there),
+    )
+
+
+def _is_silent(state: Any, reported: float | None, silence: float) -> bool:
+    """Tell whether a worker is frozen or cut off: no heartbeat, or no report of its training."""
+    if time.time() - state.last_seen > silence:
+        return True
+    return reported is not None and time.monotonic() - reported > 2 * silence
+
+
+def _end(token: str, dask_scheduler: Any = None) -> None:
+    attempt = _attempts(dask_scheduler).running.pop(token, None)
+    if attempt is not None and attempt.tracker is not None:
+        # It may wait for its thread, which the scheduler's loop must not.
+        threading.Thread(target=_free, args=(attempt.tracker,), daemon=True).start()
+
+
+def _free(tracker: RabitTracker) -> None:
+    with contextlib.suppress(Exception):  # it complains of a training that failed
+        tracker.free()
+
+
+async def _evict(workers: list[str], dask_scheduler: Any = None) -> None:
+    stimulus = f"dmlkit-frozen-{time.time()}"
+    for worker in workers:
+        state = dask_scheduler.workers.get(worker)
+        if state is None:
+            continue
+        nanny = state.nanny
+        await dask_scheduler.remove_worker(worker, stimulus_id=stimulus)
+        if nanny:
+            dask_scheduler._ongoing_background_tasks.call_soon(_restart, dask_scheduler, nanny)
+
+
+async def _restart(scheduler: Any, nanny: str) -> None:
+    with contextlib.suppress(Exception):  # cut off with its worker: nothing can be done from here
+        await scheduler.rpc(nanny).restart(timeout=30, reason="dmlkit: frozen while training")
+
+
+def _start_tracker(attempt: _Attempt, address: str) -> None:
+    host = "127.0.0.1" if address.startswith("inproc:") else get_address_host(address)
+    # Sorted by task, so that a rank stands for the same rows in each run.
+    tracker = RabitTracker(n_workers=attempt.shards, host_ip=host, sortby="task")
+    tracker.start()
+    attempt.tracker = tracker
+    attempt.peers = {
+        **tracker.worker_args(),
+        "dmlc_timeout": COLLECTIVE_TIMEOUT,
+        "dmlc_retry": 1,
+    }
+    threading.Thread(target=_wait, args=(tracker,), name="xgboost-tracker", daemon=True).start()
+
+
+def _wait(tracker: RabitTracker) -> None:
+    with contextlib.suppress(Exception):  # a training that failed: its workers say why
+        tracker.wait_for()

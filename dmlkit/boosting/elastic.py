@@ -1,0 +1,322 @@
+"""Training that outlives workers: attempt after attempt, each from the last checkpoint.
+
+Seen from the client. The rows are cut into shards once; whatever happens to workers, a shard has
+the same rows and the same number in each attempt, so that the model is the same too.
+"""
+
+import contextlib
+import pickle
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distributed import Client
+
+from dmlkit.boosting import attempts
+from dmlkit.boosting.attempts import Failure, Sight
+from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
+from dmlkit.boosting.plan import Plan, Trained
+from dmlkit.boosting.restarts import Endurance, Restart, Restarts
+from dmlkit.boosting.shard_host import HostOrders, Rows, train_shards
+from dmlkit.boosting.shards import shard_count, shards_of
+from dmlkit.boosting.training_data import TrainingData
+from dmlkit.cluster import lost_workers
+from dmlkit.errors import TrainingError
+
+__all__ = ["train"]
+
+#: Seconds between two looks at an attempt: first, and at most.
+LOOK_FIRST, LOOK = 0.02, 0.25
+
+#: Seconds in which a scheduler learns that a worker's process has ended, so that a process which
+#: lost its peer is not blamed for it.
+SECONDS_TO_LEARN = 3.0
+
+#: Seconds to wait for a worker in the place of a lost one (a nanny's takes two or three), and of
+#: one that was let go.
+REPLACEMENT, LET_GO = 15.0, 5.0
+
+#: Seconds to wait for any worker where all are gone.
+ANY_WORKER = 60.0
+
+
+def train(
+    plan: Plan,
+    data: TrainingData,
+    evaluations: Mapping[str, TrainingData],
+    client: Client,
+    endurance: Endurance,
+    start: Checkpoint | None = None,
+) -> tuple[Trained, tuple[Restart, ...]]:
+    """Train, with a shard of the rows for each worker; small tables in one shard.
+
+    The rows of a shard depend on their order alone, not on partitions or on where they lie.
+
+    Parameters
+    ----------
+    plan : Plan
+    data : TrainingData
+    evaluations : mapping of str to TrainingData
+    client : distributed.Client
+    endurance : Endurance
+        How much is put up with.
+    start : Checkpoint, optional
+        Where to go on.
+
+    Returns
+    -------
+    (Trained, tuple of Restart)
+
+    Raises
+    ------
+    TrainingError
+        XGBoost refuses the parameters, too much went wrong, or no worker is left.
+    """
+    workers = _workers(client)
+    rows = [table.summary.rows for table in (data, *evaluations.values())]
+    shards = endurance.shards or shard_count(rows, len(workers))
+    shards = min(shards, *rows)
+    threads = max(1, min(_threads(client, workers)) // -(-shards // len(workers)))
+    restarts = Restarts(client, endurance)
+    checkpoint = None if start is None else start.to_bytes()
+    while True:
+        placed = _placed(shards, workers)
+        attempt = _Attempt(
+            HostOrders(uuid.uuid4().hex, plan, checkpoint, threads, endurance.worker_timeout),
+            placed,
+            client,
+            endurance,
+        )
+        ended = attempt.run(_by_shard(data, evaluations, shards), restarts)
+        if isinstance(ended, Trained):
+            return ended, restarts.all()
+        checkpoint = attempt.checkpoint
+        _check_data([data, *evaluations.values()], restarts)
+        restarts.add(ended, attempt.rounds, checkpoint)
+        patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
+        workers = _wait_for_workers(client, len(workers), patience, restarts)
+
+
+@dataclass
+class _Attempt:
+    """One go at a training, from the last checkpoint until its end or the first failure."""
+
+    orders: HostOrders
+    placed: Mapping[str, Sequence[int]]
+    client: Client
+    endurance: Endurance
+    checkpoint: bytes | None = field(init=False)
+    rounds: int = 0
+    _seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.checkpoint = self.orders.checkpoint
+
+    def run(self, shards: Sequence[Any], restarts: Restarts) -> Trained | Failure:
+        """Return the model, or why there is none yet."""
+        count = sum(len(ranks) for ranks in self.placed.values())
+        try:
+            attempts.begin(self.client, self.orders.token, count)
+        except Exception as error:
+            raise _scheduler_lost(error, restarts) from error
+        futures = {
+            worker: self.client.submit(
+                train_shards,
+                self.orders,
+                [(rank, *shards[rank]) for rank in ranks],
+                workers=[worker],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+                key=f"train-shards-{self.orders.token}-{number}",
+            )
+            for number, (worker, ranks) in enumerate(self.placed.items())
+        }
+        try:
+            return self._follow(futures, restarts)
+        finally:
+            attempts.end(self.client, self.orders.token)
+            with contextlib.suppress(Exception):  # the scheduler may be gone
+                self.client.cancel(list(futures.values()))
+
+    def _follow(self, futures: Mapping[str, Any], restarts: Restarts) -> Trained | Failure:
+        pause = LOOK_FIRST
+        while True:
+            sight = self._look(restarts)
+            if sight.result is not None:
+                found: Trained = pickle.loads(sight.result)
+                return found
+            restarts.round_reached(self.rounds)
+            failure = self._failure(sight, futures, restarts)
+            if failure is not None:
+                return failure
+            time.sleep(pause)
+            pause = min(pause * 1.5, LOOK)
+
+    def _look(self, restarts: Restarts) -> Sight:
+        try:
+            sight = attempts.look(
+                self.client,
+                self.orders.token,
+                list(self.placed),
+                self._seen,
+                self.endurance.worker_timeout,
+            )
+        except Exception as error:
+            raise _scheduler_lost(error, restarts) from error
+        self.rounds = sight.rounds
+        if sight.checkpoint is not None:
+            self.checkpoint, self._seen = sight.checkpoint, sight.checkpoints
+            if self.endurance.checkpoint_path is not None:
+                save_checkpoint(sight.checkpoint, self.endurance.checkpoint_path)
+        return sight
+
+    def _failure(
+        self, sight: Sight, futures: Mapping[str, Any], restarts: Restarts
+    ) -> Failure | None:
+        if sight.silent:
+            attempts.evict(self.client, sight.silent)
+            return Failure("froze", sight.silent[0], f"gave no sign of life for {self._patience}")
+        if sight.gone:
+            return Failure("lost", sight.gone[0], "left the cluster")
+        for failure in sight.failures:
+            if failure.kind != "peer-lost":
+                return failure
+        for worker, future in futures.items():
+            if future.status in ("error", "cancelled", "lost"):
+                return Failure("task", worker, _task_error(future))
+        if sight.failures:
+            return self._cause(sight.failures[0], restarts)
+        return None
+
+    def _cause(self, failure: Failure, restarts: Restarts) -> Failure:
+        """Wait a little: that a peer is lost is often known before which one, and why."""
+        until = time.monotonic() + SECONDS_TO_LEARN
+        while time.monotonic() < until:
+            time.sleep(LOOK)
+            sight = self._look(restarts)
+            if sight.gone or any(other.kind != "peer-lost" for other in sight.failures):
+                return self._failure(sight, {}, restarts) or failure
+        return failure
+
+    @property
+    def _patience(self) -> str:
+        return f"{self.endurance.worker_timeout:g} s"
+
+
+def _task_error(future: Any) -> str:
+    """Say why a task ended; an error of ours, such as of the input, is raised as it is."""
+    error = future.exception(timeout=5) if future.status == "error" else None
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    lines = str(error or "").strip().splitlines()
+    return lines[0] if lines else f"its task was {future.status}"
+
+
+def _scheduler_lost(error: Exception, restarts: Restarts) -> TrainingError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return TrainingError(f"The scheduler was lost while training ({lines[0]}). {restarts.advice()}")
+
+
+def _check_data(tables: Sequence[TrainingData], restarts: Restarts) -> None:
+    """Raise if rows went for good with the worker that held them."""
+    for table in tables:
+        for part in table.parts:
+            if part.status in ("cancelled", "error"):
+                raise TrainingError(
+                    "Rows were lost with a worker and cannot be computed again, since they were "
+                    "put into the cluster by hand (`scatter`). Read them from a table, or from a "
+                    f"frame of the client's. {restarts.advice()}"
+                )
+
+
+def _workers(client: Client) -> list[str]:
+    """Return the workers in an order that does not depend on their ports where they have names."""
+    info = client.scheduler_info(n_workers=-1)["workers"]
+    if not info:
+        raise TrainingError("The cluster has no workers to train on. Start some, then try again.")
+    return sorted(info, key=lambda address: (str(info[address]["name"]), address))
+
+
+def _threads(client: Client, workers: Sequence[str]) -> list[int]:
+    known = client.nthreads()
+    return [known.get(worker, 1) for worker in workers]
+
+
+def _was_let_go(failure: Failure, client: Client) -> bool:
+    """Tell whether a worker left because somebody wanted it to."""
+    lost = (loss["worker"] for loss in lost_workers(client))
+    return failure.kind == "lost" and failure.worker not in lost
+
+
+def _wait_for_workers(
+    client: Client, wanted: int, patience: float, restarts: Restarts
+) -> list[str]:
+    """Wait a while for as many workers as there were; then go on with those that are there."""
+    began = time.monotonic()
+    while True:
+        with contextlib.suppress(Exception):
+            found = client.run_on_scheduler(_there)
+            waited = time.monotonic() - began
+            if len(found) >= wanted or (found and waited > patience):
+                return [address for _, address in sorted(found)]
+        if time.monotonic() - began > ANY_WORKER:
+            raise TrainingError(
+                f"No worker came back in {ANY_WORKER:g} s after the last one was lost. "
+                f"{restarts.advice()}"
+            )
+        time.sleep(LOOK)
+
+
+def _there(dask_scheduler: Any = None) -> list[tuple[str, str]]:
+    return [
+        (str(state.name), address)
+        for address, state in dask_scheduler.workers.items()
+        if state.status.name in ("running", "paused")
+    ]
+
+
+def _placed(shards: int, workers: Sequence[str]) -> dict[str, list[int]]:
+    """Spread shards over workers, neighbours together.
+
+    Examples
+    --------
+    >>> _placed(3, ["a", "b"]), _placed(1, ["a", "b"])
+    ({'a': [0, 1], 'b': [2]}, {'a': [0]})
+    """
+    used = min(shards, len(workers))
+    placed: dict[str, list[int]] = {worker: [] for worker in workers[:used]}
+    for rank in range(shards):
+        placed[workers[rank * used // shards]].append(rank)
+    return placed
+
+
+def _by_shard(
+    data: TrainingData, evaluations: Mapping[str, TrainingData], shards: int
+) -> list[tuple[Rows, dict[str, Rows | None]]]:
+    """Return for each shard its training rows and those of each evaluation table."""
+    training = _pieces(data, shards)
+    watched = {
+        name: None if table is data else _pieces(table, shards)
+        for name, table in evaluations.items()
+    }
+    return [
+        (
+            training[rank],
+            {name: None if rows is None else rows[rank] for name, rows in watched.items()},
+        )
+        for rank in range(shards)
+    ]
+
+
+def _pieces(table: TrainingData, shards: int) -> list[Rows]:
+    """Return for each shard its pieces, with the futures of their partitions."""
+    return [
+        [
+            (table.parts[piece.part], table.lengths[piece.part], piece.start, piece.stop)
+            for piece in pieces
+        ]
+        for pieces in shards_of(table.lengths, shards)
+    ]

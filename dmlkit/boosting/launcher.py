@@ -1,0 +1,101 @@
+"""Processes that train, ready in milliseconds: forks of one that has imported XGBoost and waits.
+
+A training has a process of its own for each shard. So a crash in native code takes no worker with
+it, and one that is stuck waiting for a lost peer can be killed and its worker lives on. Importing
+XGBoost anew for each would take seconds, and a worker, which has threads, must not be forked.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection
+
+__all__ = ["start_process"]
+
+_lock = threading.Lock()
+_launcher: tuple[subprocess.Popen[bytes], socket.socket] | None = None
+
+
+def start_process() -> tuple[Connection, int]:
+    """Start a process that runs `shard_process.serve`; return the connection to it and its id.
+
+    Raises
+    ------
+    OSError
+        No process can be started.
+    """
+    with _lock:
+        for attempt in (1, 2):
+            launcher = _running()
+            ours, theirs = socket.socketpair()
+            try:
+                socket.send_fds(launcher, [b"x"], [theirs.fileno()])
+                answer = launcher.recv(8)
+                if len(answer) == 8:
+                    return Connection(ours.detach()), int.from_bytes(answer, "little")
+            except OSError:
+                if attempt == 2:
+                    raise
+            finally:
+                theirs.close()
+            ours.close()
+            _forget()
+    raise OSError("the process that starts others ended at once")
+
+
+def _running() -> socket.socket:
+    global _launcher
+    if _launcher is None or _launcher[0].poll() is not None:
+        _forget()
+        ours, theirs = socket.socketpair()
+        command = f"from dmlkit.boosting.launcher import launch; launch({theirs.fileno()})"
+        process = subprocess.Popen(
+            [sys.executable, "-c", command],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        _launcher = process, ours
+    return _launcher[1]
+
+
+def _forget() -> None:
+    global _launcher
+    if _launcher is not None:
+        process, connection = _launcher
+        connection.close()
+        process.kill()
+        process.wait()
+        _launcher = None
+
+
+def launch(number: int) -> None:
+    """Fork a process for each connection that comes in, until the worker is gone (its own process).
+
+    Parameters
+    ----------
+    number : int
+        The file descriptor of the socket to the worker.
+    """
+    from dmlkit.boosting.shard_process import serve
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to act on
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended ones leave nothing behind
+    with socket.socket(fileno=number) as requests:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(requests, 1, 1)
+            if not message:
+                return
+            process = os.fork()
+            if process == 0:
+                requests.close()
+                with contextlib.suppress(EOFError, OSError):  # the worker is gone
+                    serve(Connection(descriptors[0]))
+                os._exit(0)
+            os.close(descriptors[0])
+            requests.send(process.to_bytes(8, "little"))

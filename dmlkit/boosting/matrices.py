@@ -1,0 +1,86 @@
+"""Rows into XGBoost's matrices, batch by batch, in the process that trains."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import xgboost
+
+from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.shards import Piece
+from dmlkit.boosting.training_data import LABEL, WEIGHT
+
+__all__ = ["Batches", "batches", "matrix_of_batches"]
+
+#: Matrices are built from batches of so many rows, whatever the partitions: XGBoost's quantiles
+#: depend on the batches.
+BATCH_ROWS = 1_000_000
+
+#: Starts anew from the first batch each time it is called.
+Batches = Callable[[], Iterator[pd.DataFrame]]
+
+
+def batches(pieces: Sequence[Piece], size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
+    """Give the rows of pieces, in order, in batches of `size`; the last one may be smaller."""
+    waiting: list[pd.DataFrame] = []
+    rows = 0
+    for piece in pieces:
+        start = piece.start
+        while start < piece.stop:
+            stop = min(piece.stop, start + size - rows)
+            waiting.append(piece.part.iloc[start:stop])
+            rows, start = rows + stop - start, stop
+            if rows == size:
+                yield _concatenated(waiting)
+                waiting, rows = [], 0
+    if waiting:
+        yield _concatenated(waiting)
+
+
+def matrix_of_batches(plan: Plan, rows: Batches, threads: int, ref: Any) -> Any:
+    """Return a matrix for training or evaluation.
+
+    Parameters
+    ----------
+    plan : Plan
+    rows : callable
+        Returns an iterator of batches; called for each pass that XGBoost makes.
+    threads : int
+    ref : QuantileDMatrix or None
+        The training matrix, whose bins an evaluation matrix takes over.
+    """
+    common = {"nthread": threads, "enable_categorical": True}
+    if plan.parameters.get("tree_method", "hist") in ("hist", "auto"):
+        bins = int(plan.parameters.get("max_bin", 256))
+        return xgboost.QuantileDMatrix(
+            _Passes(rows, plan.features), max_bin=bins, ref=ref, **common
+        )
+    everything = _concatenated(list(rows()))
+    return xgboost.DMatrix(**_arguments(everything, plan.features), **common)
+
+
+class _Passes(xgboost.DataIter):
+    """Batches as XGBoost asks for them: it goes through all of them several times."""
+
+    def __init__(self, rows: Batches, features: Sequence[str]) -> None:
+        self._rows, self._features = rows, features
+        self._pass = rows()
+        super().__init__(release_data=True)
+
+    def next(self, input_data: Any) -> bool:
+        for batch in self._pass:
+            input_data(**_arguments(batch, self._features))
+            return True
+        return False
+
+    def reset(self) -> None:
+        self._pass = self._rows()
+
+
+def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def _arguments(rows: pd.DataFrame, features: Sequence[str]) -> dict[str, Any]:
+    weight = {"weight": rows[WEIGHT]} if WEIGHT in rows.columns else {}
+    return {"data": rows[list(features)], "label": rows[LABEL], **weight}

@@ -1,0 +1,190 @@
+"""Round after round of boosting, from the first or from a checkpoint on."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+from xgboost import collective
+from xgboost.callback import CallbackContainer, TrainingCallback
+
+from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.exact_metrics import ExactMetrics
+from dmlkit.boosting.plan import History, Plan, Trained
+
+__all__ = ["boost"]
+
+#: Of the time of training that checkpoints may cost, where their cost decides.
+CHECKPOINT_SHARE = 0.01
+
+#: Seconds between two checkpoints: at least, since a lost second hardly counts, and at most.
+SOONEST, LATEST = 1.0, 30.0
+
+#: What grows trees by histograms, and with any of these set draws random numbers.
+GROWERS = {"cpu": "grow_quantile_histmaker", "cuda": "grow_gpu_hist"}
+SAMPLING = (
+    "subsample",
+    "colsample_bytree",
+    "colsample_bylevel",
+    "colsample_bynode",
+    "num_parallel_tree",
+)
+
+#: As in XGBoost's own early stopping.
+HIGHER_IS_BETTER = ("auc", "aucpr", "pre", "map", "ndcg")
+
+Tell = Callable[[int, Mapping[str, float]], None]
+
+
+def boost(
+    plan: Plan,
+    matrix: Any,
+    watched: Sequence[tuple[Any, str]],
+    threads: int,
+    start: Checkpoint | None,
+    tell: Tell,
+    keep: Callable[[Checkpoint], None],
+) -> Trained:
+    """Train up to the last round, or until early stopping.
+
+    Parameters
+    ----------
+    plan : Plan
+    matrix : DMatrix
+    watched : sequence of (DMatrix, str)
+        What is evaluated in each round.
+    threads : int
+    start : Checkpoint or None
+        The rounds that are done.
+    tell : callable
+        Given the rounds done and the metrics, after each round.
+    keep : callable
+        Given a checkpoint, now and then.
+    """
+    start = start or Checkpoint(0, b"", {})
+    booster = xgboost.Booster(
+        _parameters(plan, threads),
+        [matrix, *(table for table, _ in watched if table is not matrix)],
+        model_file=bytearray(start.raw) or None,
+    )
+    stop = _Stop(plan)
+    after = CallbackContainer(
+        [stop, _Tell(tell), _Keep(plan, keep)],
+        metric=ExactMetrics(plan.exact) if plan.exact and watched else None,
+        output_margin=False,
+    )
+    after.history.update(start.history)
+    for number in range(start.rounds, plan.rounds):
+        if stop.now(after.history):
+            break
+        _draw_anew(booster, plan)
+        booster.update(matrix, iteration=number)
+        if after.after_iteration(booster, number, matrix, list(watched)):
+            break
+    return _trained(booster, plain(after.history), stop.best(after.history))
+
+
+def _draw_anew(booster: Any, plan: Plan) -> None:
+    """Let the random numbers of a round follow from the seed and its number alone.
+
+    What grows trees has a generator of its own, made when it is made and not kept in the model
+    (XGBoost 3.2): a training that goes on from a checkpoint would draw other rows and columns.
+    Naming another updater, and then this one again, has it made anew; that costs nothing to speak
+    of.
+    """
+    parameters = plan.parameters
+    if parameters.get("tree_method", "hist") not in ("hist", "auto"):
+        return
+    if any(parameters.get(name, 1) != 1 for name in SAMPLING):
+        booster.set_param({"updater": "prune"})
+        booster.save_config()  # parameters are acted on when they are needed
+        booster.set_param({"updater": GROWERS[str(parameters.get("device", "cpu"))]})
+
+
+def _trained(booster: Any, history: History, best: int | None) -> Trained:
+    kept = booster if best is None else booster[: best + 1]
+    return Trained(bytes(kept.save_raw("ubj")), history, best)
+
+
+def _parameters(plan: Plan, threads: int) -> dict[str, Any]:
+    own = [name for name in plan.metrics if name not in plan.exact]
+    metrics = {"eval_metric": own} if own else {"disable_default_eval_metric": True}
+    # The other half of `_draw_anew`.
+    return {**plan.parameters, **metrics, "seed_per_iteration": True, "nthread": threads}
+
+
+class _Stop(TrainingCallback):
+    """Early stopping, told from the history alone."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._rounds = plan.early_stopping_rounds
+        self._table = plan.tables[-1] if plan.tables else ""
+        self._metric = plan.metrics[-1] if plan.metrics else ""
+        super().__init__()
+
+    def best(self, history: Mapping[str, Any]) -> int | None:
+        """Return the first of the best rounds."""
+        if self._rounds is None:
+            return None
+        values = np.array(history[self._table][self._metric])
+        higher = self._metric != "mape" and self._metric.startswith(HIGHER_IS_BETTER)
+        return int(np.argmax(values) if higher else np.argmin(values))
+
+    def now(self, history: Mapping[str, Any]) -> bool:
+        """Tell whether the last rounds brought nothing."""
+        best = self.best(history) if history else None
+        if best is None or self._rounds is None:
+            return False
+        return len(history[self._table][self._metric]) - 1 - best >= self._rounds
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        return self.now(evals_log)
+
+
+class _Tell(TrainingCallback):
+    """Tells each round."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        super().__init__()
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        metrics = {
+            f"{table}-{metric}": float(values[-1])
+            for table, by_metric in evals_log.items()
+            for metric, values in by_metric.items()
+        }
+        self._tell(epoch + 1, metrics)
+        return False
+
+
+class _Keep(TrainingCallback):
+    """Makes a checkpoint when it is due; all processes have the same, so the first one does."""
+
+    def __init__(self, plan: Plan, keep: Callable[[Checkpoint], None]) -> None:
+        self._every, self._keep = plan.checkpoint_every, keep
+        self._cost, self._last = 0.0, time.monotonic()
+        super().__init__()
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        if collective.get_rank() == 0 and self._due(epoch + 1):
+            began = time.monotonic()
+            self._keep(Checkpoint(epoch + 1, bytes(model.save_raw("ubj")), plain(evals_log)))
+            self._last = time.monotonic()
+            self._cost = self._last - began
+        return False
+
+    def _due(self, rounds: int) -> bool:
+        elapsed = time.monotonic() - self._last
+        if self._every is not None:
+            return bool(self._every) and (rounds % self._every == 0 or elapsed >= LATEST)
+        return elapsed >= min(max(SOONEST, self._cost / CHECKPOINT_SHARE), LATEST)
+
+
+def plain(history: Any) -> History:
+    """Return a history in plain dictionaries, lists and floats."""
+    return {
+        table: {metric: [float(value) for value in values] for metric, values in of.items()}
+        for table, of in history.items()
+    }

@@ -1,0 +1,244 @@
+"""A worker's part in a training: it hosts the processes of its shards, and tells of them."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+import distributed
+from distributed.utils import sync
+from distributed.worker import thread_state
+
+from dmlkit.boosting.attempts import report_from
+from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.launcher import start_process
+from dmlkit.boosting.matrices import batches
+from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.shard_process import Orders
+from dmlkit.boosting.shards import Piece
+
+__all__ = ["HostOrders", "train_shards"]
+
+#: Seconds between two reports to the scheduler while nothing happens: at most, and before all
+#: shards have begun.
+REPORT, REPORT_WAITING = 1.0, 0.1
+
+#: (part, its rows, start, stop)
+Rows = Sequence[tuple[Any, int, int, int]]
+
+
+@dataclass(frozen=True)
+class HostOrders:
+    """What every worker of an attempt is told.
+
+    Attributes
+    ----------
+    token : str
+        By which the scheduler knows the attempt.
+    plan : Plan
+    checkpoint : bytes or None
+        Where to go on.
+    threads : int
+        Of each process.
+    silence : float
+        Seconds without a sign of life after which a process is taken for frozen.
+    """
+
+    token: str
+    plan: Plan
+    checkpoint: bytes | None
+    threads: int
+    silence: float
+
+
+def train_shards(
+    orders: HostOrders, shards: Sequence[tuple[int, Rows, Mapping[str, Rows | None]]]
+) -> None:
+    """Host the processes of shards until all are done, one fails, or the attempt is over.
+
+    The task leaves its place in the worker's thread pool: other tasks go on, and trainings that
+    wait for each other's workers cannot be.
+
+    Parameters
+    ----------
+    orders : HostOrders
+    shards : sequence of (rank, training rows, evaluation rows by table)
+        None stands for the training rows.
+    """
+    link = _Link(orders)
+    distributed.secede()
+    hosted: list[_Shard] = []
+    try:
+        for rank, training, evaluations in shards:
+            _check_lengths([training, *(rows for rows in evaluations.values() if rows)])
+            hosted.append(_start(orders, rank, training, evaluations, link.wake))
+        _host(hosted, orders, link)
+    finally:
+        for shard in hosted:
+            shard.kill()
+
+
+def _host(hosted: "Sequence[_Shard]", orders: HostOrders, link: "_Link") -> None:
+    going = False
+    while True:
+        link.wake.clear()
+        for shard in hosted:
+            shard.check(orders.silence)
+        over = all(shard.ended for shard in hosted) or any(shard.failed for shard in hosted)
+        answer = link.report([each for shard in hosted for each in shard.take_news()])
+        if over or "over" in answer:
+            return
+        if "go" in answer and not going:
+            going = True
+            for shard in hosted:
+                shard.say("go", answer["go"])
+        link.wake.wait(REPORT if going else REPORT_WAITING)
+
+
+class _Link:
+    """The way from a task's thread to the scheduler."""
+
+    def __init__(self, orders: HostOrders) -> None:
+        self.wake = threading.Event()
+        self._orders = orders
+        self._worker = distributed.get_worker()
+        self._task = self._worker.state.tasks.get(thread_state.key)
+        self._waiting: list[tuple[str, int, Any]] = []
+        self._heard = time.monotonic()
+
+    def report(self, news: list[tuple[str, int, Any]]) -> dict[str, Any]:
+        """Tell the news; return the answer, which is "over" too when nobody answers for long."""
+        if self._task is not None and self._task.state == "cancelled":
+            return {"over": True}
+        self._waiting += news
+        silence = self._orders.silence
+        try:
+            answer: dict[str, Any] = sync(
+                self._worker.loop,
+                report_from,
+                self._worker,
+                self._orders.token,
+                self._waiting,
+                callback_timeout=silence,
+            )
+        except (OSError, TimeoutError):
+            # Cut off: once the scheduler has given this worker up, its processes are in the way.
+            lost = time.monotonic() - self._heard > 2 * silence
+            return {"over": True} if lost else {}
+        self._waiting, self._heard = [], time.monotonic()
+        return answer
+
+
+@dataclass
+class _Shard:
+    """The process of one shard, seen from its worker."""
+
+    rank: int
+    connection: Connection
+    process: int
+    tables: Mapping[str | None, Rows]
+    total: int
+    wake: threading.Event
+    ended: bool = False
+    failed: bool = False
+    _news: deque[tuple[str, int, Any]] = field(default_factory=deque)
+    _heard: float = field(default_factory=time.monotonic)
+    _passes: dict[str | None, Iterator[Any]] = field(default_factory=dict)
+    _gone: bool = False
+
+    def say(self, what: str, content: Any = None) -> None:
+        with contextlib.suppress(OSError):  # it ended; the listening thread tells
+            self.connection.send((what, content))
+
+    def take_news(self) -> list[tuple[str, int, Any]]:
+        """Return what happened since the last call."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    def check(self, silence: float) -> None:
+        """Kill the process if it gave no sign of life for so many seconds."""
+        quiet = time.monotonic() - self._heard
+        if not self.ended and quiet > silence:
+            self._fail("froze", f"its training process gave no sign of life for {quiet:.0f} s")
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing."""
+        if not self._gone:  # else another process may have its number by now
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process, signal.SIGKILL)
+
+    def listen(self) -> None:
+        """Act on what the process tells, until it ends (a thread of its own)."""
+        try:
+            while True:
+                what, content = self.connection.recv()
+                self._heard = time.monotonic()
+                if what == "rows":
+                    pieces = [
+                        Piece(part, start, stop) for part, _, start, stop in self._of(content)
+                    ]
+                    self._passes[content] = batches(pieces)
+                if what in ("rows", "next"):
+                    self.say("batch", next(self._passes[content], None))
+                elif what != "beat":
+                    self._note(what, content)
+        except (EOFError, OSError):
+            self._gone = True
+            if not self.ended:
+                self._fail("died", "its training process was killed (out of memory?) or crashed")
+
+    def _of(self, table: str | None) -> Rows:
+        return self.tables[table]
+
+    def _note(self, what: str, content: Any) -> None:
+        if what == "round":
+            rounds, metrics = content
+            content = {"round": rounds, "total": self.total, "metrics": metrics}
+        if what == "built":
+            self.tables, self._passes = {}, {}
+        self.ended = self.ended or what in ("done", "failed", "peer-lost")
+        self.failed = self.failed or what in ("failed", "peer-lost")
+        self._news.append((what, self.rank, content))
+        if what != "round":
+            self.wake.set()
+
+    def _fail(self, kind: str, reason: str) -> None:
+        self.failed = self.ended = True
+        self._news.append((kind, self.rank, reason))
+        self.wake.set()
+
+
+def _start(
+    orders: HostOrders,
+    rank: int,
+    training: Rows,
+    evaluations: Mapping[str, Rows | None],
+    wake: threading.Event,
+) -> _Shard:
+    connection, process = start_process()
+    own = {name: rows for name, rows in evaluations.items() if rows is not None}
+    tables: dict[str | None, Rows] = {None: training}
+    tables.update(own.items())
+    shard = _Shard(rank, connection, process, tables, orders.plan.rounds, wake)
+    threading.Thread(target=shard.listen, name=f"dmlkit-shard-{rank}", daemon=True).start()
+    checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)
+    same = frozenset(set(evaluations) - set(own))
+    shard.say("orders", Orders(orders.plan, rank, same, orders.threads, checkpoint))
+    return shard
+
+
+def _check_lengths(tables: Sequence[Rows]) -> None:
+    """Raise if a part that was computed again has other rows than the first time."""
+    for rows in tables:
+        for part, length, _, _ in rows:
+            if len(part) != length:
+                raise ValueError(
+                    f"a partition had {length:,} rows and has {len(part):,} now that it was "
+                    "computed again"
+                )

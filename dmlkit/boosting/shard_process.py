@@ -1,0 +1,166 @@
+"""The process that trains on one shard; its worker feeds it, listens to it, and may kill it."""
+
+import contextlib
+import os
+import pickle
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pandas as pd
+import xgboost
+from xgboost import collective
+
+from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.matrices import matrix_of_batches
+from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.rounds import boost
+
+__all__ = ["BEAT", "Orders", "serve"]
+
+#: Seconds between two signs of life.
+BEAT = 1.0
+
+#: At most one message about rounds in so many seconds.
+MESSAGE_INTERVAL = 0.25
+
+#: In an error of XGBoost's, these tell that another process of the training is gone or late.
+LOST_PEER = ("/collective/", "Ring allreduce", "Invalid worker address", "allreduce failed")
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a process is told first.
+
+    Attributes
+    ----------
+    plan : Plan
+    rank : int
+        The number of the shard.
+    same_as_training : frozenset of str
+        Evaluation tables that are the training rows.
+    threads : int
+    checkpoint : Checkpoint or None
+        Where to go on.
+    """
+
+    plan: Plan
+    rank: int
+    same_as_training: frozenset[str]
+    threads: int
+    checkpoint: Checkpoint | None
+
+
+def serve(connection: Connection) -> None:
+    """Train as told over the connection, and end."""
+    with_worker = _Worker(connection)
+    orders = with_worker.wait_for("orders")
+    with_worker.say("ready")
+    peers = with_worker.wait_for("go")
+    try:
+        _train(orders, peers, with_worker)
+    except Exception as error:
+        lost = isinstance(error, xgboost.core.XGBoostError) and any(
+            sign in str(error) for sign in LOST_PEER
+        )
+        with_worker.say("peer-lost" if lost else "failed", _reason(error))
+        os._exit(1)
+
+
+def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> None:
+    plan, told = orders.plan, _Sparingly(worker, orders)
+    with xgboost.config_context(verbosity=0), _together(peers, orders.rank):
+        matrix = matrix_of_batches(plan, lambda: worker.rows(None), orders.threads, ref=None)
+        watched = [(_watched(orders, name, matrix, worker), name) for name in plan.tables]
+        worker.say("built")
+        trained = boost(
+            plan,
+            matrix,
+            watched,
+            orders.threads,
+            orders.checkpoint,
+            tell=told.tell,
+            keep=lambda checkpoint: worker.say("checkpoint", checkpoint.to_bytes()),
+        )
+    worker.say("done", pickle.dumps(trained) if orders.rank == 0 else None)
+
+
+def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
+    if name in orders.same_as_training:
+        return matrix
+    return matrix_of_batches(orders.plan, lambda: worker.rows(name), orders.threads, ref=matrix)
+
+
+def _together(peers: Mapping[str, Any], rank: int) -> Any:
+    """Join the other processes of the training, if there are any."""
+    if not peers:
+        return contextlib.nullcontext()
+    return collective.CommunicatorContext(**peers, dmlc_task_id=f"{rank:08d}")
+
+
+class _Worker:
+    """The connection to the worker. When it is closed, this process ends, whatever it is doing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._came: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        for work in (self._receive, self._beat):
+            threading.Thread(target=work, daemon=True).start()
+
+    def say(self, what: str, content: Any = None) -> None:
+        with self._sending:
+            self._connection.send((what, content))
+
+    def wait_for(self, what: str) -> Any:
+        came, content = self._came.get()
+        if came != what:
+            raise RuntimeError(f"{came!r} came, not {what!r}")
+        return content
+
+    def rows(self, table: str | None) -> Iterator[pd.DataFrame]:
+        """Give the batches of a table; None stands for the training rows."""
+        self.say("rows", table)
+        while (batch := self.wait_for("batch")) is not None:
+            yield batch
+            self.say("next", table)
+
+    def _receive(self) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self._came.put(self._connection.recv())
+        os._exit(0)
+
+    def _beat(self) -> None:
+        while True:
+            try:
+                self.say("beat")
+            except OSError:
+                os._exit(0)
+            time.sleep(BEAT)
+
+
+class _Sparingly:
+    """Tells rounds, now and then."""
+
+    def __init__(self, worker: _Worker, orders: Orders) -> None:
+        self._worker, self._orders = worker, orders
+        self._told = 0.0
+
+    def tell(self, rounds: int, metrics: Mapping[str, float]) -> None:
+        now = time.monotonic()
+        last = rounds == self._orders.plan.rounds
+        if self._orders.rank == 0 and (last or now - self._told > MESSAGE_INTERVAL):
+            self._told = now
+            self._worker.say("round", (rounds, dict(metrics)))
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if "Check failed" in line), lines[0] if lines else "")
+    reason = reason.partition("Check failed: ")[2] or reason
+    return reason or type(error).__name__
