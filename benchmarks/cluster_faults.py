@@ -4,46 +4,62 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
 from distributed import Client
 
-__all__ = ["FAULTS", "strike", "trainers_of"]
+__all__ = ["FAULTS", "strike", "trainer_of"]
+
+#: Seconds that a fault waits for its moment.
+PATIENCE = 30.0
 
 
-def trainers_of(worker: int) -> list[psutil.Process]:
-    """Return the processes below a worker that train: children of the one that launches them."""
-    launchers = psutil.Process(worker).children()
-    return [process for launcher in launchers for process in launcher.children()]
+def trainer_of(worker: int) -> psutil.Process:
+    """Return a process below a worker that trains, a child of the one that launches them."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        for launcher in psutil.Process(worker).children():
+            for process in launcher.children():
+                return process
+        time.sleep(0.02)
+    raise TimeoutError(f"worker {worker} has no process that trains")
 
 
-def kill_worker(client: Client, worker: str, process: int) -> None:
+def kill_worker(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Kill the process of a worker, as the kernel does for want of memory."""
     os.kill(process, signal.SIGKILL)
 
 
-def freeze_worker(client: Client, worker: str, process: int) -> None:
+def freeze_worker(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Stop the process of a worker without ending it."""
     os.kill(process, signal.SIGSTOP)
 
 
-def kill_trainer(client: Client, worker: str, process: int) -> None:
-    trainers_of(process)[0].kill()
+def kill_trainer(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Kill one process that trains."""
+    trainer_of(process).kill()
 
 
-def crash_trainer(client: Client, worker: str, process: int) -> None:
-    trainers_of(process)[0].send_signal(signal.SIGSEGV)
+def crash_trainer(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Let one process that trains crash in native code."""
+    trainer_of(process).send_signal(signal.SIGSEGV)
 
 
-def freeze_trainer(client: Client, worker: str, process: int) -> None:
-    trainers_of(process)[0].suspend()
+def freeze_trainer(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Stop one process that trains without ending it."""
+    trainer_of(process).suspend()
 
 
-def retire_worker(client: Client, worker: str, process: int) -> None:
+def retire_worker(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Let a worker go, as a cluster that shrinks does."""
     client.retire_workers([worker])
 
 
-def restart_worker(client: Client, worker: str, process: int) -> None:
+def restart_worker(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Have a worker start anew, at another address."""
     with contextlib.suppress(OSError):  # the test ended, and closed the client
         client.restart_workers([worker], timeout=30)
 

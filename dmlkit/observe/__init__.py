@@ -5,8 +5,17 @@ from dmlkit.observe.events import (
     Listener,
     Notice,
     StageEvent,
+    TrainingRestart,
     TrainingRound,
     WorkerLost,
 )
 
-__all__ = ["Event", "Listener", "Notice", "StageEvent", "TrainingRound", "WorkerLost"]
+__all__ = [
+    "Event",
+    "Listener",
+    "Notice",
+    "StageEvent",
+    "TrainingRestart",
+    "TrainingRound",
+    "WorkerLost",
+]

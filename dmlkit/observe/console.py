@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from dmlkit.observe.events import Event, Listener, Notice, StageEvent, TrainingRound, WorkerLost
+from dmlkit.observe.events import (
+    Event,
+    Listener,
+    Notice,
+    StageEvent,
+    TrainingRestart,
+    TrainingRound,
+    WorkerLost,
+)
 
 __all__ = ["shortened", "show_progress"]
 
@@ -77,7 +85,7 @@ class _LiveDisplay:
             self._progress.update(
                 self._task, completed=event.round, total=event.total, detail=_round(event)
             )
-        elif isinstance(event, Notice | WorkerLost):
+        elif isinstance(event, Notice | TrainingRestart | WorkerLost):
             self._progress.console.print(Text(_sentence(event), style="yellow"))
 
     def _stage(self, event: StageEvent) -> None:
@@ -113,7 +121,7 @@ class _PlainDisplay:
     def hear(self, event: Event) -> None:
         if isinstance(event, StageEvent) and event.state in ("done", "resumed", "failed"):
             self._say(_finished_line(event))
-        elif isinstance(event, Notice | WorkerLost):
+        elif isinstance(event, Notice | TrainingRestart | WorkerLost):
             self._say(Text(_sentence(event)))
         elif time.monotonic() - self._spoke > PLAIN_INTERVAL:
             self._say(Text(_going_on(event)))
@@ -157,7 +165,11 @@ def _round(event: TrainingRound) -> str:
     return f"round {event.round}/{event.total}  {metrics}"
 
 
-def _sentence(event: Notice | WorkerLost) -> str:
+def _sentence(event: Notice | TrainingRestart | WorkerLost) -> str:
     if isinstance(event, Notice):
         return f"! {shortened(event.text)}"
+    if isinstance(event, TrainingRestart):
+        if event.seconds_lost is not None:
+            return f"! Training is at round {event.round} again: {event.seconds_lost:.1f} s lost."
+        return f"! {event.reason} Training goes on from round {event.resumed_round}."
     return f"! Worker {event.worker} was lost; {event.recomputed_tasks} results are computed again."

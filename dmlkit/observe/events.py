@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Event", "Listener", "Notice", "StageEvent", "TrainingRound", "WorkerLost"]
+__all__ = [
+    "Event",
+    "Listener",
+    "Notice",
+    "StageEvent",
+    "TrainingRestart",
+    "TrainingRound",
+    "WorkerLost",
+]
 
 StageState = Literal["started", "running", "done", "resumed", "failed"]
 
@@ -39,6 +47,21 @@ class TrainingRound:
 
 
 @dataclass(frozen=True)
+class TrainingRestart:
+    """A training goes on from a checkpoint after a failure, told in a sentence by `reason`.
+
+    `round` is the last that was done before it, `resumed_round` that of the checkpoint;
+    `seconds_lost` is known once `round` is reached again, and the event comes again then.
+    """
+
+    worker: str
+    reason: str
+    round: int
+    resumed_round: int
+    seconds_lost: float | None = None
+
+
+@dataclass(frozen=True)
 class WorkerLost:
     """A worker went without having been asked to, with `recomputed_tasks` results."""
 
@@ -54,5 +77,5 @@ class Notice:
     text: str
 
 
-Event = StageEvent | TrainingRound | WorkerLost | Notice
+Event = StageEvent | TrainingRound | TrainingRestart | WorkerLost | Notice
 Listener = Callable[[Event], None]

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dask.utils import format_bytes
@@ -12,7 +12,7 @@ from distributed import Client, Future
 
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import ClusterError
-from dmlkit.observe.events import Listener, TrainingRound, WorkerLost
+from dmlkit.observe.events import Listener, TrainingRestart, TrainingRound, WorkerLost
 
 __all__ = ["TOPIC", "Watch", "watch_cluster"]
 
@@ -51,7 +51,8 @@ def watch_cluster(
     report_tasks : callable
         Called with the tasks done and the tasks known, every `interval` seconds.
     listener : callable
-        Called with a `TrainingRound` or a `WorkerLost` as it happens, from another thread.
+        Called with a `TrainingRound`, `TrainingRestart` or `WorkerLost` as it happens, from
+        another thread.
     since : float
         Seconds since the epoch: earlier losses are not reported.
     interval : float
@@ -154,5 +155,9 @@ def _full(memory: Sequence[tuple[int, int]]) -> str:
 
 def _hear(event: Any, listener: Listener) -> None:
     _, message = event
-    if isinstance(message, dict) and message.get("kind") == "training-round":
+    kind = message.get("kind") if isinstance(message, dict) else None
+    if kind == "training-round":
         listener(TrainingRound(message["round"], message["total"], message["metrics"]))
+    elif kind == "training-restart":
+        names = [field.name for field in fields(TrainingRestart)]
+        listener(TrainingRestart(**{name: message[name] for name in names}))

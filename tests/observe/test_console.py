@@ -2,12 +2,20 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from dmlkit.observe import Event, Notice, StageEvent, TrainingRound, WorkerLost
+from dmlkit.observe import (
+    Event,
+    Notice,
+    StageEvent,
+    TrainingRestart,
+    TrainingRound,
+    WorkerLost,
+)
 from dmlkit.observe import console as consoles
 from dmlkit.observe.console import shortened, show_progress
 
@@ -43,6 +51,13 @@ def test_a_stage_that_was_taken_over_says_so() -> None:
 
 def test_a_stage_that_failed_says_so() -> None:
     assert told(stage("failed", seconds=2.0)).startswith("✗ 3/8 features")
+
+
+def test_a_training_that_goes_on_says_from_where_and_what_it_cost() -> None:
+    restart = TrainingRestart("tcp://10.0.0.1:1234", "Worker x was lost while training.", 151, 140)
+    text = told(restart, replace(restart, seconds_lost=2.34))
+    assert "! Worker x was lost while training. Training goes on from round 140.\n" in text
+    assert "! Training is at round 151 again: 2.3 s lost.\n" in text
 
 
 def test_notices_and_lost_workers_are_told_at_once() -> None:
