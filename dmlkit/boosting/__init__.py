@@ -1,7 +1,30 @@
 """Gradient boosting on Dask: estimators, what their features are worth, and bundles on disk."""
 
-from dmlkit.boosting.bundle import Bundle, load_bundle, save_bundle
-from dmlkit.boosting.classifier import XGBClassifier
-from dmlkit.boosting.importance import feature_importance
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dmlkit.boosting.bundle import Bundle, load_bundle, save_bundle
+    from dmlkit.boosting.classifier import XGBClassifier
+    from dmlkit.boosting.importance import feature_importance
 
 __all__ = ["Bundle", "XGBClassifier", "feature_importance", "load_bundle", "save_bundle"]
+
+#: Where the public names live. A process that trains needs none of them, nor Dask.
+HOMES = {
+    "Bundle": "bundle",
+    "XGBClassifier": "classifier",
+    "feature_importance": "importance",
+    "load_bundle": "bundle",
+    "save_bundle": "bundle",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'dmlkit.boosting' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"dmlkit.boosting.{HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES})

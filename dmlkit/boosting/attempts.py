@@ -16,7 +16,7 @@ from distributed import Client
 from distributed.comm import get_address_host
 from xgboost.tracker import RabitTracker
 
-__all__ = ["Failure", "Sight", "begin", "end", "evict", "look", "report_from"]
+__all__ = ["Failure", "Sight", "begin", "end", "evict", "evict_silent", "look", "report_from"]
 
 #: Of the scheduler's handlers, by which workers report.
 HANDLER = "dmlkit_training_report"
@@ -174,6 +174,14 @@ def evict(client: Client, workers: Sequence[str]) -> None:
     client.run_on_scheduler(_evict, list(workers))
 
 
+def evict_silent(client: Client, silence: float) -> list[str]:
+    """Take all workers out of the cluster that gave no sign of life for `silence` seconds."""
+    silent: list[str] = client.run_on_scheduler(_silent, silence)
+    if silent:
+        evict(client, silent)
+    return silent
+
+
 async def report_from(worker: Any, token: str, news: News) -> dict[str, Any]:
     """Report from a worker; return the scheduler's answer."""
     call = getattr(worker.scheduler, HANDLER)
@@ -224,6 +232,14 @@ def _look(
         ),
         workers=len(there),
     )
+
+
+def _silent(silence: float, dask_scheduler: Any = None) -> list[str]:
+    return [
+        address
+        for address, state in dask_scheduler.workers.items()
+        if _is_silent(state, None, silence)
+    ]
 
 
 def _is_silent(state: Any, reported: float | None, silence: float) -> bool:

@@ -197,7 +197,8 @@ class XGBClassifier:
         if self._parameters["early_stopping_rounds"] is not None and not sets:
             raise ConfigurationError("early_stopping_rounds needs an eval_set to watch.")
         device = choose_device(self._parameters["device"], client)
-        data = gather(X, y, sample_weight, client, name="training")
+        patience = self._parameters["worker_timeout"]
+        data = gather(X, y, sample_weight, client, name="training", worker_timeout=patience)
         classes = _classes(data.summary)
         weights = list(sample_weight_eval_set or [None] * len(sets))
         if len(weights) != len(sets):
@@ -208,7 +209,7 @@ class XGBClassifier:
         watched = {
             f"validation_{number}": data
             if (of_X is X and of_y is y and weight is sample_weight)
-            else _evaluation(of_X, of_y, weight, data, classes, number)
+            else _evaluation(of_X, of_y, weight, data, classes, number, patience)
             for number, ((of_X, of_y), weight) in enumerate(zip(sets, weights, strict=True))
         }
         plan = self._plan(device.name, classes, data.features, tuple(watched))
@@ -327,7 +328,13 @@ def _check(parameters: dict[str, Any]) -> None:
 
 
 def _evaluation(
-    X: Any, y: Any, weight: Any, training: TrainingData, classes: Sequence[float], number: int
+    X: Any,
+    y: Any,
+    weight: Any,
+    training: TrainingData,
+    classes: Sequence[float],
+    number: int,
+    patience: float,
 ) -> TrainingData:
     """Gather an evaluation table, which must have the features and classes of the training."""
     name = f"evaluation ({number})"
@@ -335,7 +342,8 @@ def _evaluation(
     for feature in training.features:
         if feature not in X.columns:
             raise MissingColumnError.of(name, feature, X.columns)
-    found = gather(X[training.features], y, weight, connect(), name=name)
+    features = X[training.features]
+    found = gather(features, y, weight, connect(), name=name, worker_timeout=patience)
     if sorted(found.summary.labels) != list(classes):
         listed = ", ".join(f"{label:g}" for label in sorted(found.summary.labels))
         raise InputError(

@@ -16,6 +16,9 @@ from multiprocessing.connection import Connection
 
 __all__ = ["start_process"]
 
+#: Seconds in which the first process must have imported all, or one that waits must have forked.
+PATIENCE = 120.0
+
 _lock = threading.Lock()
 _launcher: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
@@ -59,6 +62,7 @@ def _running() -> socket.socket:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
         )
+        ours.settimeout(PATIENCE)
         theirs.close()
         _launcher = process, ours
     return _launcher[1]
@@ -82,8 +86,11 @@ def launch(number: int) -> None:
     number : int
         The file descriptor of the socket to the worker.
     """
+    # XGBoost imports scikit-learn where it finds it, for its estimators: that is most of the time.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
     from dmlkit.boosting.shard_process import serve
 
+    del sys.modules["sklearn"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the client's to act on
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended ones leave nothing behind
     with socket.socket(fileno=number) as requests:

@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 import xgboost
 
-from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.plan import LABEL, WEIGHT, Plan
 from dmlkit.boosting.shards import Piece
-from dmlkit.boosting.training_data import LABEL, WEIGHT
 
 __all__ = ["Batches", "batches", "matrix_of_batches"]
 

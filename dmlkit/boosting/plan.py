@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["History", "Plan", "Trained"]
+__all__ = ["LABEL", "WEIGHT", "History", "Plan", "Trained"]
+
+#: Columns beside the features in each part of a table that is trained on.
+LABEL, WEIGHT = "__label", "__weight"
 
 #: Metrics by table, metric and round.
 History = dict[str, dict[str, list[float]]]

@@ -1,5 +1,6 @@
 """Features, labels and weights of one table, held by the workers and checked before training."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,14 @@ import numpy as np
 import pandas as pd
 from distributed import Client
 
+from dmlkit.boosting.attempts import evict_silent
+from dmlkit.boosting.plan import LABEL, WEIGHT
 from dmlkit.errors import InputError
 
-__all__ = ["LABEL", "WEIGHT", "Summary", "TrainingData", "check_features", "gather"]
+__all__ = ["Summary", "TrainingData", "check_features", "gather"]
 
-LABEL, WEIGHT = "__label", "__weight"
+#: Seconds between two looks for frozen workers.
+LOOK = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class TrainingData:
     summary: Summary
 
 
-def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> TrainingData:
+def gather(
+    X: Any, y: Any, weight: Any, client: Client, *, name: str, worker_timeout: float = 15.0
+) -> TrainingData:
     """Bring a table into the workers' memory, and check each row.
 
     Parameters
@@ -80,6 +86,9 @@ def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> Trainin
     client : distributed.Client
     name : str
         Of the table, for messages.
+    worker_timeout : float
+        A worker that is silent for twice as many seconds is taken for frozen; what it held or did
+        is computed elsewhere.
 
     Raises
     ------
@@ -91,10 +100,20 @@ def gather(X: Any, y: Any, weight: Any, client: Client, *, name: str) -> Trainin
     features = list(X.columns)
     parts = distributed.futures_of(frame)
     look = partial(_summary, features=features)
-    summaries: list[Summary] = client.gather(client.map(look, parts, pure=False))
+    looks = client.map(look, parts, pure=False)
+    _wait(looks, client, 2 * worker_timeout)
+    summaries: list[Summary] = client.gather(looks)
     summary = sum(summaries, Summary(0, {}, {}))
     _raise_problems(summary, name)
     return TrainingData(parts, [part.rows for part in summaries], features, summary)
+
+
+def _wait(futures: Sequence[Any], client: Client, silence: float) -> None:
+    """Wait for futures; Dask alone would wait minutes for a worker that is frozen."""
+    while any(future.status == "pending" for future in futures):
+        with contextlib.suppress(TimeoutError):
+            distributed.wait(futures, timeout=LOOK)
+        evict_silent(client, silence)
 
 
 def _together(X: Any, y: Any, weight: Any, name: str) -> Any:

@@ -1,13 +1,16 @@
 """A training outlives whatever befalls its workers, and its model is the same as without it."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.dataframe as dd
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,13 +67,20 @@ def cluster(workers: int) -> Any:
     )
 
 
+@pytest.fixture(scope="module")
+def damaged_cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        2, threads_per_worker=1, memory_limit="1GiB", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def own_client() -> Iterator[Client]:
-    """A cluster of this test's own, since it is damaged."""
-    with (
-        LocalCluster(2, threads_per_worker=1, memory_limit="1GiB", dashboard_address=None) as own,
-        Client(own) as client,
-    ):
+def own_client(damaged_cluster: LocalCluster) -> Iterator[Client]:
+    """A client of a cluster whose workers may be damaged; the next test finds two again."""
+    damaged_cluster.scale(2)
+    with Client(damaged_cluster) as client:
+        client.wait_for_workers(2, timeout=60)
         yield client
 
 
@@ -160,3 +170,18 @@ def test_two_trainings_at_once_and_other_tasks_do_not_wait_for_each_other(
         others = client.map(lambda number: number + 1, range(20), pure=False)
         assert client.gather(others) == list(range(1, 21))
         assert [raw(model.result()) for model in both] == [raw(undisturbed)] * 2
+
+
+def test_a_worker_that_freezes_while_rows_are_loaded_is_given_up(
+    own_client: Client, undisturbed: XGBClassifier
+) -> None:
+    worker, process = max(own_client.run(os.getpid).items())
+    held = own_client.submit(part, 0, workers=[worker], key="held by the frozen worker")
+    distributed.wait(held)
+    os.kill(process, signal.SIGSTOP)
+    began = time.monotonic()
+    table = dd.from_delayed([held, *map(dask.delayed(part), range(1, 6))], meta=part(0).iloc[:0])
+    X, y = table[FEATURES], table["label"]
+    model = XGBClassifier(**{**PARAMETERS, "worker_timeout": 2.0}).fit(X, y, eval_set=[(X, y)])
+    assert time.monotonic() - began < 60
+    assert raw(model) == raw(undisturbed)
