@@ -196,8 +196,8 @@ class XGBClassifier:
         sets = list(eval_set or ())
         if self._parameters["early_stopping_rounds"] is not None and not sets:
             raise ConfigurationError("early_stopping_rounds needs an eval_set to watch.")
-        device = choose_device(self._parameters["device"], client)
         patience = self._parameters["worker_timeout"]
+        device = choose_device(self._parameters["device"], client, patience)
         data = gather(X, y, sample_weight, client, name="training", worker_timeout=patience)
         classes = _classes(data.summary)
         weights = list(sample_weight_eval_set or [None] * len(sets))

@@ -1,17 +1,23 @@
 """Where a model is trained: on GPUs when every worker has one, else on CPUs; and why."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import xgboost
 from distributed import Client
 
+from dmlkit.boosting.attempts import evict_silent
 from dmlkit.errors import ConfigurationError, TrainingError
 
 __all__ = ["Device", "choose_device"]
+
+#: Seconds between two looks for frozen workers.
+LOOK = 2.0
 
 ASKED = ("auto", "cpu", "cuda")
 
@@ -31,7 +37,7 @@ class Device:
     reason: str
 
 
-def choose_device(asked: str, client: Client) -> Device:
+def choose_device(asked: str, client: Client, worker_timeout: float = 15.0) -> Device:
     """Choose the device for training on the workers of a cluster.
 
     Parameters
@@ -39,6 +45,8 @@ def choose_device(asked: str, client: Client) -> Device:
     asked : {"auto", "cpu", "cuda"}
         With ``"auto"``, CUDA is used when every worker can.
     client : distributed.Client
+    worker_timeout : float
+        A worker that is silent for twice as many seconds is taken for frozen, and not waited for.
 
     Raises
     ------
@@ -52,10 +60,21 @@ def choose_device(asked: str, client: Client) -> Device:
     if asked == "cpu":
         return Device("cpu", "as asked for")
     # A worker that is lost just now does not answer: who trains is seen when training starts.
-    obstacles = client.run(what_keeps_from_cuda, on_error="ignore")
+    obstacles = _ask(client, 2 * worker_timeout)
     if not obstacles:
         raise TrainingError("No worker of the cluster answers. Start some, then try again.")
     return _decide(asked, obstacles)
+
+
+def _ask(client: Client, silence: float) -> Mapping[str, str | None]:
+    """Ask all workers. One that is frozen would never answer: it is taken out of the cluster."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.run, what_keeps_from_cuda, on_error="ignore")
+        while True:
+            with contextlib.suppress(TimeoutError):
+                answers: Mapping[str, str | None] = asked.result(timeout=LOOK)
+                return answers
+            evict_silent(client, silence)
 
 
 def _decide(asked: str, obstacles: Mapping[str, str | None]) -> Device:

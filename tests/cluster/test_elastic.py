@@ -176,7 +176,7 @@ def test_a_worker_that_freezes_while_rows_are_loaded_is_given_up(
     own_client: Client, undisturbed: XGBClassifier
 ) -> None:
     worker, process = max(own_client.run(os.getpid).items())
-    held = own_client.submit(part, 0, workers=[worker], key="held by the frozen worker")
+    held = own_client.submit(part, 0, workers=[worker], allow_other_workers=True, key="held")
     distributed.wait(held)
     os.kill(process, signal.SIGSTOP)
     began = time.monotonic()
