@@ -10,7 +10,8 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from dmlkit import cluster, connect
+import dmlkit.cluster.local
+from dmlkit import connect
 from dmlkit.cluster import current_client, kill_workers, lost_workers
 from dmlkit.errors import ClusterError, ConfigurationError
 
@@ -87,7 +88,9 @@ def test_a_worker_that_is_killed_is_counted_as_lost(local: Client) -> None:
 @pytest.mark.cluster
 @pytest.mark.cluster
 def test_the_work_of_a_frozen_worker_is_done_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "SILENCE", "5s")  # Dask waits for ten heartbeats at least
+    monkeypatch.setattr(
+        dmlkit.cluster.local, "SILENCE", "5s"
+    )  # Dask waits for ten heartbeats at least
     with connect(workers=2, threads=1, memory="512MiB") as client:
         futures = client.map(_slowly, range(12), pure=False)
         processes = client.run(os.getpid)

@@ -1,0 +1,7 @@
+"""Clusters: connecting to one, starting one here, and knowing whom it trusts."""
+
+from dmlkit.cluster.client import connect, current_client
+from dmlkit.cluster.logs import quiet_dask
+from dmlkit.cluster.workers import kill_workers, lost_workers
+
+__all__ = ["connect", "current_client", "kill_workers", "lost_workers", "quiet_dask"]

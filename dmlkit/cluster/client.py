@@ -1,0 +1,98 @@
+"""`connect`: the one way to a Dask client. Local clusters are started in `local`."""
+
+import contextlib
+from typing import Any, Literal
+
+import dask
+from distributed import Client, default_client
+
+from dmlkit.cluster.local import first_line, start_local
+from dmlkit.errors import ClusterError
+
+__all__ = ["connect", "current_client"]
+
+
+def connect(
+    address: str | None = None,
+    *,
+    workers: int | None = None,
+    threads: int | None = None,
+    memory: str | int | None = None,
+    gpus: Literal["auto"] | int = "auto",
+    security: Any = None,
+    timeout: float = 10.0,
+) -> Client:
+    """Return a client of a Dask cluster, and make it the current one.
+
+    Parameters
+    ----------
+    address : str, optional
+        A running scheduler, such as ``"tcp://10.0.0.1:8786"``. Without one, the client that is
+        current is returned; else the scheduler that Dask's own configuration names
+        (``DASK_SCHEDULER_ADDRESS``); else a local cluster is started that fits this machine's
+        cores and memory (cgroup limits included), reachable from this machine only.
+    workers, threads : int, optional
+        Worker processes, and threads in each, of a local cluster.
+    memory : str or int, optional
+        Memory of *each* local worker, such as ``"4GiB"``.
+    gpus : "auto" or int
+        With GPUs and the extra ``gpu`` (dask-cuda), a local cluster has one worker for each GPU;
+        0 leaves the GPUs alone.
+    security : distributed.Security, optional
+        TLS certificates for the scheduler at `address`.
+    timeout : float
+        Seconds to wait for the scheduler at `address`.
+
+    Returns
+    -------
+    distributed.Client
+
+    Raises
+    ------
+    ClusterError
+        No scheduler answers at `address`, or no worker can be started.
+    ConfigurationError
+        The sizes asked for cannot be.
+
+    Examples
+    --------
+    >>> from dmlkit import connect
+    >>> with connect(workers=1, threads=1, memory="1GiB") as client:
+    ...     client.submit(sum, [1, 2, 3]).result()
+    6
+    """
+    if address is None and (client := current_client()) is not None:
+        return client
+    address = address or dask.config.get("scheduler-address", None)
+    if address is not None:
+        return _connect_to(address, security, timeout)
+    return start_local(workers, threads, memory, gpus)
+
+
+def current_client() -> Client | None:
+    """Return the client that is current, or None."""
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
+def _connect_to(address: str, security: Any, timeout: float) -> Client:
+    before = current_client()
+    try:
+        return Client(address, timeout=timeout, security=security)
+    except (OSError, TimeoutError, ValueError) as error:
+        _forget_client(before)
+        raise ClusterError(
+            f"No Dask scheduler answers at {address!r} ({first_line(error)}).\n"
+            "Start one with `dask scheduler` and workers with `dask worker ADDRESS`, check the "
+            "address and the firewall, or leave the address out for a local cluster."
+        ) from error
+
+
+def _forget_client(before: Client | None) -> None:
+    """Let the client that was current be it again: Dask leaves one that failed to start."""
+    left = current_client()
+    if left is not None and left is not before:
+        with contextlib.suppress(Exception):
+            left.close(timeout=1)

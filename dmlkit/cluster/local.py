@@ -1,0 +1,105 @@
+"""A cluster on this machine, sized by what it may use."""
+
+import logging
+import shutil
+import warnings
+from typing import Any
+
+import dask
+from dask.system import CPU_COUNT
+from dask.utils import format_bytes, parse_bytes
+from distributed import Client
+from distributed.deploy.utils import nprocesses_nthreads
+from distributed.system import MEMORY_LIMIT
+
+from dmlkit.errors import ClusterError, ConfigurationError
+
+__all__ = ["first_line", "start_local"]
+
+#: Share of the machine's memory that workers may use; the rest is for the client and the system.
+MEMORY_SHARE = 0.8
+
+#: A worker with less than this spends its time spilling.
+SMALLEST_WORKER = parse_bytes("512MiB")
+
+#: Where all workers of a local cluster are gone, a job ends with an error after this time.
+NO_WORKERS_TIMEOUT = "60s"
+
+#: A local worker that has been silent for so long is taken for frozen: it is killed and its work is
+#: done again. Looked for at the same interval, so that it may take twice as long.
+SILENCE = "60s"
+
+
+def start_local(
+    workers: int | None, threads: int | None, memory: str | int | None, gpus: Any
+) -> Client:
+    """Start a cluster that only this machine reaches; its client closes it."""
+    common = {
+        "dashboard_address": "127.0.0.1:8787",
+        "preload": ["dmlkit.cluster.logs"],
+        "silence_logs": max(logging.WARNING, logging.getLogger("distributed").level),
+    }
+    patience = {
+        "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
+        "distributed.scheduler.worker-ttl": SILENCE,
+    }
+    with warnings.catch_warnings(), dask.config.set(patience):
+        warnings.filterwarnings("ignore", message=".*already in use")
+        try:
+            if _use_gpus(gpus):
+                return Client(_cuda_cluster()(**common))
+            # A client that starts its cluster itself also closes it.
+            return Client(**_local_sizes(workers, threads, memory), **common)
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(
+                f"A local cluster could not be started: {first_line(error)}.\n"
+                "In a script, call it under `if __name__ == '__main__':`, since workers import "
+                "the script; else check free memory and `ulimit -n`."
+            ) from error
+
+
+def _local_sizes(
+    workers: int | None, threads: int | None, memory: str | int | None
+) -> dict[str, Any]:
+    """Fit processes, threads and memory to this machine, keeping what was asked for."""
+    for name, value in (("workers", workers), ("threads", threads)):
+        if value is not None and value < 1:
+            raise ConfigurationError(f"{name}={value}: a local cluster needs at least 1.")
+    if workers is None:
+        workers = nprocesses_nthreads(CPU_COUNT)[0] if threads is None else CPU_COUNT // threads
+        fitting = int(MEMORY_LIMIT * MEMORY_SHARE // SMALLEST_WORKER)
+        workers = max(1, min(workers, fitting))
+    threads = threads or max(1, CPU_COUNT // workers)
+    limit = parse_bytes(memory) if memory else int(MEMORY_LIMIT * MEMORY_SHARE / workers)
+    if limit * workers > MEMORY_LIMIT:
+        raise ConfigurationError(
+            f"{workers} workers of {format_bytes(limit)} need more than the "
+            f"{format_bytes(MEMORY_LIMIT)} that this machine may use: ask for less."
+        )
+    return {"n_workers": workers, "threads_per_worker": threads, "memory_limit": limit}
+
+
+def _use_gpus(gpus: Any) -> bool:
+    if gpus == 0:
+        return False
+    found = shutil.which("nvidia-smi") is not None and _cuda_cluster() is not None
+    if gpus != "auto" and not found:
+        raise ClusterError(
+            f"gpus={gpus}: needs the program nvidia-smi and the extra 'gpu' "
+            "(pip install 'dmlkit[gpu]'); at least one is missing."
+        )
+    return found
+
+
+def _cuda_cluster() -> Any:
+    try:
+        from dask_cuda import LocalCUDACluster
+    except ImportError:
+        return None
+    return LocalCUDACluster
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type."""
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

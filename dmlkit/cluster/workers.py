@@ -1,0 +1,50 @@
+"""Workers that were lost, and the end of those that a stopped job leaves busy."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from distributed import Client, Nanny
+
+__all__ = ["kill_workers", "lost_workers"]
+
+
+def lost_workers(client: Client, since: float = 0.0) -> list[dict[str, Any]]:
+    """Tell which workers the scheduler lost without having been asked to let them go.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    since : float
+        Seconds since the epoch; earlier losses are left out.
+
+    Returns
+    -------
+    list of dict
+        With the keys ``time``, ``worker`` and ``recomputed_tasks`` (results that died with it).
+    """
+    events = client.get_events("all") or ()
+    return [
+        {
+            "time": float(when),
+            "worker": str(event["worker"]),
+            "recomputed_tasks": len(event["lost-computed-tasks"]),
+        }
+        for when, event in events
+        if event.get("action") == "remove-worker" and not event["expected"] and when >= since
+    ]
+
+
+def kill_workers(client: Client) -> None:
+    """End the workers of the client's own local cluster, if it has one, busy or not.
+
+    For a job that was stopped: closing a cluster waits for running tasks.
+    """
+    nannies = getattr(client.cluster, "workers", {}).values()
+
+    async def kill() -> None:
+        kills = [nanny.kill(timeout=0) for nanny in nannies if isinstance(nanny, Nanny)]
+        await asyncio.gather(*kills, return_exceptions=True)
+
+    with contextlib.suppress(Exception):  # closing comes next, and tells what went wrong
+        client.sync(kill, callback_timeout=5)
