@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from dmlkit import __version__
+from dmlkit.cli.clusters import clusters
 from dmlkit.cli.endings import FAILED, FINE, STOPPED, WRONG_USE, fail, unexpected, wrong_use
 from dmlkit.cli.run import run
 from dmlkit.cli.schema import schema
@@ -55,5 +56,5 @@ def commands() -> None:
     """Raw tables in, a trained and judged model out, on any Dask cluster."""
 
 
-for command in (run, score, workflows, schema):
+for command in (run, score, workflows, schema, clusters):
     commands.add_command(command)
