@@ -3,6 +3,7 @@
 from dmlkit.features.asof import AsOf
 from dmlkit.features.feature_set import FeatureSet
 from dmlkit.features.holidays import Holidays
+from dmlkit.features.panel import PanelLags
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.windows import TimeWindows
@@ -13,6 +14,7 @@ __all__ = [
     "Columns",
     "FeatureSet",
     "Holidays",
+    "PanelLags",
     "Ratio",
     "TimeWindows",
     "ZScore",

@@ -20,7 +20,13 @@ from dmlkit.features.shuffle import (
 from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns
 
-__all__ = ["EntityStep", "add_by_entity", "explain_shuffle", "grouped_by_entity"]
+__all__ = [
+    "EntityStep",
+    "add_by_entity",
+    "explain_shuffle",
+    "grouped_by_entity",
+    "told_history",
+]
 
 
 class EntityStep(Protocol):
@@ -142,7 +148,7 @@ def explain_shuffle(frame: Any, steps: Sequence[EntityStep]) -> str:
         f"{_counted(frame.npartitions, 'partition')} of {bytes_per_row(frame._meta)} bytes a row "
         f"into {buckets} of {bytes_per_row(meta)}, by a hash of {' and '.join(main.key.by)} and "
         "then by time; what lies together already is not moved, and an entity with more rows "
-        f"than a partition has is cut in time, with {_told(steps)} before each cut"
+        f"than a partition has is cut in time, with {told_history(_history(steps))} before each cut"
     )
 
 
@@ -172,9 +178,11 @@ def _history(steps: Sequence[EntityStep]) -> pd.Timedelta:
     return max(step.history for step in steps)
 
 
-def _told(steps: Sequence[EntityStep]) -> str:
+def told_history(history: pd.Timedelta) -> str:
     """Write how far back steps look."""
-    return str(_history(steps)).removesuffix(" 00:00:00")
+    if history == pd.Timedelta.max:
+        return "as far as there are rows"
+    return str(history).removesuffix(" 00:00:00")
 
 
 def _counted(number: int, what: str) -> str:

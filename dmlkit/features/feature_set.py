@@ -9,8 +9,15 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, nearest
 from dmlkit.features.asof import AsOf
-from dmlkit.features.by_entity import EntityStep, add_by_entity, explain_shuffle, grouped_by_entity
+from dmlkit.features.by_entity import (
+    EntityStep,
+    add_by_entity,
+    explain_shuffle,
+    grouped_by_entity,
+    told_history,
+)
 from dmlkit.features.holidays import Holidays
+from dmlkit.features.panel import PanelLags
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.step import Step, check_columns, check_new
@@ -20,10 +27,11 @@ from dmlkit.graph import add_up, for_each
 __all__ = ["FeatureSet"]
 
 KINDS: dict[str, Any] = {
-    step.kind: step for step in (Columns, Calendar, Holidays, TimeWindows, AsOf, Ratio, ZScore)
+    step.kind: step
+    for step in (Columns, Calendar, Holidays, TimeWindows, PanelLags, AsOf, Ratio, ZScore)
 }
 
-ENTITY_STEPS = (TimeWindows, AsOf)
+ENTITY_STEPS = (TimeWindows, PanelLags, AsOf)
 
 #: Of the document that `to_dict` writes.
 VERSION = 1
@@ -43,7 +51,7 @@ class FeatureSet:
     Parameters
     ----------
     steps : sequence of steps
-        `TimeWindows`, `AsOf`, `Calendar`, `Holidays`, `Columns`, `Ratio`, `ZScore`.
+        `TimeWindows`, `PanelLags`, `AsOf`, `Calendar`, `Holidays`, `Columns`, `Ratio`, `ZScore`.
 
     Attributes
     ----------
@@ -203,7 +211,7 @@ class FeatureSet:
         categorical = [name for step in self.steps for name in getattr(step, "categorical", ())]
         learned = f"the levels of {', '.join(categorical)}" if categorical else "nothing"
         numbered = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
-        back = str(self.history).removesuffix(" 00:00:00")
+        back = told_history(self.history)
         return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {back}."])
 
     def to_dict(self) -> dict[str, Any]:
