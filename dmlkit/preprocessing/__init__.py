@@ -1,0 +1,25 @@
+"""Columns made fit for a model, with scikit-learn's contract, in one pass where that can be."""
+
+from dmlkit.preprocessing.compose import ColumnTransformer, Pipeline, transformer_from_dict
+from dmlkit.preprocessing.encoding import FrequencyEncoder, OneHotEncoder, OrdinalEncoder
+from dmlkit.preprocessing.imputing import SimpleImputer
+from dmlkit.preprocessing.quantiles import QuantileTransformer
+from dmlkit.preprocessing.scaling import MinMaxScaler, RobustScaler, StandardScaler
+from dmlkit.preprocessing.target import TargetEncoder
+from dmlkit.preprocessing.transformer import Transformer
+
+__all__ = [
+    "ColumnTransformer",
+    "FrequencyEncoder",
+    "MinMaxScaler",
+    "OneHotEncoder",
+    "OrdinalEncoder",
+    "Pipeline",
+    "QuantileTransformer",
+    "RobustScaler",
+    "SimpleImputer",
+    "StandardScaler",
+    "TargetEncoder",
+    "Transformer",
+    "transformer_from_dict",
+]
