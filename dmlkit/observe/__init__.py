@@ -1,4 +1,4 @@
-"""What is going on: stages, training rounds and lost workers, told as events."""
+"""What is going on: stages, training rounds and lost workers, told as events and as a story."""
 
 from dmlkit.observe.events import (
     Event,
@@ -8,7 +8,9 @@ from dmlkit.observe.events import (
     TrainingRestart,
     TrainingRound,
     WorkerLost,
+    WorkflowEvent,
 )
+from dmlkit.observe.plugin import dask_setup, install, take_snapshot
 
 __all__ = [
     "Event",
@@ -18,4 +20,8 @@ __all__ = [
     "TrainingRestart",
     "TrainingRound",
     "WorkerLost",
+    "WorkflowEvent",
+    "dask_setup",
+    "install",
+    "take_snapshot",
 ]

@@ -19,6 +19,7 @@ from dmlkit.observe.events import (
     TrainingRestart,
     TrainingRound,
     WorkerLost,
+    WorkflowEvent,
 )
 
 __all__ = ["shortened", "show_progress"]
@@ -123,6 +124,8 @@ class _PlainDisplay:
             self._say(_finished_line(event))
         elif isinstance(event, Notice | TrainingRestart | WorkerLost):
             self._say(Text(_sentence(event)))
+        elif isinstance(event, WorkflowEvent):
+            return  # its stages tell
         elif time.monotonic() - self._spoke > PLAIN_INTERVAL:
             self._say(Text(_going_on(event)))
 
@@ -145,12 +148,10 @@ def _finished_line(event: StageEvent) -> Text:
     return Text.assemble((f"{mark} ", style), facts)
 
 
-def _going_on(event: Event) -> str:
+def _going_on(event: StageEvent | TrainingRound) -> str:
     if isinstance(event, TrainingRound):
         return f"  training: {_round(event)}"
-    if isinstance(event, StageEvent):
-        return f"  {event.stage}: {_tasks(event)}{event.seconds:.0f} s so far"
-    return _sentence(event)
+    return f"  {event.stage}: {_tasks(event)}{event.seconds:.0f} s so far"
 
 
 def _tasks(event: StageEvent) -> str:

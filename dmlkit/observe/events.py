@@ -12,9 +12,27 @@ __all__ = [
     "TrainingRestart",
     "TrainingRound",
     "WorkerLost",
+    "WorkflowEvent",
 ]
 
 StageState = Literal["started", "running", "done", "resumed", "failed"]
+
+
+@dataclass(frozen=True)
+class WorkflowEvent:
+    """A run of a workflow starts or ends.
+
+    At its start, `stages` names all that are to come, and `expected` the seconds that they took in
+    an earlier run; `error` is told where it failed.
+    """
+
+    workflow: str
+    state: Literal["started", "done", "failed", "stopped"]
+    stages: tuple[str, ...] = ()
+    data: str | None = None
+    out: str = ""
+    expected: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,5 +95,5 @@ class Notice:
     text: str
 
 
-Event = StageEvent | TrainingRound | TrainingRestart | WorkerLost | Notice
+Event = WorkflowEvent | StageEvent | TrainingRound | TrainingRestart | WorkerLost | Notice
 Listener = Callable[[Event], None]

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from dmlkit.cluster import connect, lost_workers
 from dmlkit.errors import ConfigurationError, MissingFileError
-from dmlkit.observe import Event, Listener, Notice, StageEvent
+from dmlkit.observe import Listener, Notice, StageEvent, WorkflowEvent
+from dmlkit.observe.following import follow_run
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
 from dmlkit.workflow.fingerprint import (
@@ -132,11 +133,6 @@ def run_workflow(
     """
     out = Path(out).absolute()
     configuration = configuration if configuration is not None else workflow.configuration()
-
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
     if data is None and not workflow.makes_data:
         raise ConfigurationError(
             f"The workflow {workflow.name!r} needs a table: name it with --data (data=...)."
@@ -145,18 +141,29 @@ def run_workflow(
     if data is not None and not files:
         raise MissingFileError(f"There is no data at {data!r}. Check the path.")
     with claim_output(out), staging_folder(out) as staging:
-        run = Run(workflow.name, configuration, data, out, staging, _listener=tell)
+        run = Run(workflow.name, configuration, data, out, staging)
         store = StageStore(out / "stages")
         plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
         began = time.time()
-        try:
-            _run_stages(plan, run, client, tell)
-        finally:
-            store.sweep()
-        document = _manifest(run, files, lost_workers(client, began))
-        manifests.write_json(staging / "manifest.json", document)
-        publish(staging, out, last="manifest.json")
+        start = WorkflowEvent(
+            workflow.name,
+            "started",
+            stages=tuple(stage.name for stage in workflow.stages),
+            data=data,
+            out=str(out),
+            expected=manifests.earlier_seconds(out, workflow.name),
+        )
+        with follow_run(client, start, listeners) as followed:
+            run._listener = followed.tell
+            try:
+                _run_stages(plan, run, client, followed.tell)
+            finally:
+                store.sweep()
+            history = {"workers_lost": lost_workers(client, began), **followed.history()}
+            document = _manifest(run, files, history)
+            manifests.write_json(staging / "manifest.json", document)
+            publish(staging, out, last="manifest.json")
     return Result(out, document)
 
 
@@ -281,7 +288,7 @@ def _result_of(name: str, plan: _Plan) -> Any:
     return plan.results[name]
 
 
-def _manifest(run: Run, files: list[dict[str, Any]], lost: list[dict[str, Any]]) -> dict[str, Any]:
+def _manifest(run: Run, files: list[dict[str, Any]], history: dict[str, Any]) -> dict[str, Any]:
     return {
         "workflow": run.workflow,
         "started": run.started.isoformat(timespec="seconds"),
@@ -291,7 +298,7 @@ def _manifest(run: Run, files: list[dict[str, Any]], lost: list[dict[str, Any]])
         "input_files": len(files),
         "configuration": run.configuration.model_dump(mode="json"),
         "stages": manifests.stage_entries(run.records.values()),
-        "workers_lost": lost,
+        **history,
         "warnings": run.warnings,
         "versions": manifests.versions(),
         "artefacts": manifests.checksums(run.staging),

@@ -1,0 +1,123 @@
+// What goes on now: the run, its stages, its training, and what went wrong in it.
+
+import { h } from "./build.js";
+import { curves } from "./draw.js";
+import { bytes, clock, duration, figure, named, plural, range, table, whole } from "./words.js";
+
+const STATES = { running: "running", done: "done", failed: "failed", stopped: "stopped", abandoned: "abandoned" };
+const MARKS = { waiting: "○", running: "●", stalled: "‖", done: "✓", resumed: "↻", failed: "✕" };
+const OUTCOMES = {
+  "went on": (loss) => loss.lost_tasks
+    ? `${plural(loss.recomputed, "result", "results")} computed again in ${duration(loss.seconds)}; the job went on`
+    : `${plural(loss.running_tasks, "running task", "running tasks")} started again elsewhere; the job went on`,
+  "computing again": (loss) => `${whole(loss.recomputed)} of ${plural(loss.lost_tasks, "lost result", "lost results")} computed again so far`,
+  "nothing lost": () => "nothing was lost with it",
+  "given up": (loss) => `${plural(loss.lost_tasks, "result", "results")} lost, which nobody wanted any more`,
+  failed: () => "a task failed for it",
+};
+
+export const outcome = (loss) => OUTCOMES[loss.outcome](loss);
+
+export function bar(story, behind) {
+  const cluster = story.cluster;
+  return [
+    h("strong", {}, "dmlkit"),
+    h("span", { class: behind ? "stale" : "live" }, behind ? "no answer" : clock(story.time)),
+    h("span", {}, `${plural(cluster.workers, "worker", "workers")}, ${plural(cluster.threads, "thread", "threads")}`),
+    h("span", {}, `memory ${bytes(cluster.memory)} of ${bytes(cluster.memory_limit)}`),
+    h("span", {}, `${plural(cluster.processing, "task", "tasks")} running`),
+    h("a", { href: "status" }, "Dask’s dashboard"),
+  ];
+}
+
+export function hero(story, run) {
+  if (!run) {
+    return h("section", { class: "hero" }, h("h1", {}, "No workflow has run yet"),
+      h("p", { class: "empty" }, "Start one with ", h("code", {}, `dmlkit run NAME --scheduler ${story.cluster.address}`), " and it is told of here. Workers are watched already."));
+  }
+  const lost = story.losses.filter((loss) => loss.workflow === run.id && !loss.expected);
+  const restarts = story.trainings.filter((one) => one.workflow === run.id).flatMap((one) => one.restarts);
+  const current = run.stages.find((stage) => ["running", "stalled"].includes(stage.state));
+  const where = run.state === "running" && current ? `stage ${current.number} of ${run.stages.length}, ${current.name}${current.state === "stalled" ? ", stalled" : ""}` : STATES[run.state];
+  const by = [run.user && run.host ? `${run.user} on ${run.host}` : run.user || run.host, run.data, `since ${clock(run.started)}`].filter(Boolean).join(" · ");
+  const left = run.state === "running" ? range(run.left) : null;
+  const numbers = [
+    run.share !== null && ["done", `${Math.round(run.share * 100)}%`],
+    left && ["left", left],
+    ["so far", duration(run.seconds)],
+    lost.length && ["lost", whole(lost.length), lost.length === 1 ? "worker" : "workers"],
+    restarts.length && ["resumed", whole(restarts.length), "× training"],
+  ].filter(Boolean);
+  const labels = { done: "done", left: "left", "so far": run.state === "running" ? "so far" : "in all", lost: lost.length === 1 ? "worker lost" : "workers lost", resumed: restarts.length === 1 ? "training restart" : "training restarts" };
+  return h("section", { class: "hero", "aria-label": "The workflow" },
+    h("div", { class: "top" },
+      h("div", {}, h("h1", {}, run.name), h("p", { class: "state" }, h("b", {}, where), ` · ${by}`)),
+      h("div", { class: "figures" }, numbers.map(([key, value]) => h("div", { class: ["lost", "resumed"].includes(key) ? "bad" : null }, h("span", {}, labels[key]), h("b", {}, value))))),
+    run.error && h("p", { class: "error" }, run.error));
+}
+
+// Above everything else: what was lost since this run began, and what is amiss at this moment.
+export function alerts(story, run) {
+  const since = run ? run.started : story.time - 600;
+  const lost = story.losses.filter((loss) => !loss.expected && loss.time >= since);
+  const amiss = story.warnings.filter((warning) => !["notice", "training-restart"].includes(warning.kind) && warning.last > story.time - 5);
+  if (!lost.length && !amiss.length) return null;
+  return h("section", { class: "trouble", "aria-label": "What went wrong" },
+    lost.length > 0 && h("ul", { class: "alerts" }, lost.slice(0, 3).map((loss) => h("li", {},
+      h("span", { class: "when" }, clock(loss.time)), h("span", {}, h("b", {}, named(loss.name)), ` ${loss.text}`), h("span", { class: "quiet" }, outcome(loss)))),
+    lost.length > 3 && h("li", {}, h("a", { href: "#losses" }, `and ${lost.length - 3} more`))),
+    amiss.length > 0 && h("ul", { class: "cautions" }, amiss.slice(0, 3).map((warning) => h("li", {}, warning.text))));
+}
+
+function facts(stage) {
+  if (stage.state === "waiting") return "";
+  const told = [];
+  if (["running", "stalled"].includes(stage.state)) {
+    if (stage.tasks_total) told.push(`${whole(stage.tasks_done)} of ${plural(stage.tasks_total, "task", "tasks")}`);
+    if (stage.state === "stalled") told.push(`nothing has ended for ${duration(stage.quiet)}`);
+    else if (stage.tasks_per_second) told.push(`${stage.tasks_per_second < 10 ? stage.tasks_per_second.toFixed(1) : whole(stage.tasks_per_second)} a second`);
+    if (stage.left && stage.state === "running") told.push(`${range(stage.left)} left`);
+  } else {
+    if (stage.rows !== null) told.push(plural(stage.rows, "row", "rows"));
+    if (stage.bytes !== null) told.push(bytes(stage.bytes));
+    if (stage.state === "resumed") told.push("taken over from an earlier run");
+  }
+  return told.join(", ");
+}
+
+export function stages(run) {
+  return h("section", {}, h("h2", {}, "Stages"), h("ol", { class: "stages" }, run.stages.map((stage) => {
+    const share = stage.tasks_total ? stage.tasks_done / stage.tasks_total : 0;
+    const going = ["running", "stalled"].includes(stage.state);
+    return h("li", { class: stage.state, "data-key": stage.name },
+      h("span", { class: "mark", "aria-hidden": "true" }, MARKS[stage.state]),
+      h("span", { class: "name" }, stage.name, h("span", { class: "unseen" }, `: ${stage.state}`)),
+      h("span", { class: "facts" },
+        going && stage.tasks_total > 0 && h("span", { class: "track", role: "progressbar", "aria-label": `${stage.name}: tasks done`, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) }, h("span", { style: { width: `${share * 100}%` } })),
+        facts(stage)),
+      h("span", { class: "took" }, stage.state === "waiting" ? "" : duration(stage.seconds)));
+  })));
+}
+
+export function training(story, run, width) {
+  const shown = story.trainings.find((one) => one.workflow === run.id && one.curves.length);
+  if (!shown) return null;
+  const metrics = Map.groupBy
+    ? [...Map.groupBy(shown.curves, (curve) => curve.metric).values()]
+    : [shown.curves];
+  const share = shown.total ? shown.round / shown.total : 0;
+  const going = shown.state === "running" || shown.state === "restarting";
+  const told = [
+    `round ${whole(shown.round)} of ${going ? "at most " : ""}${whole(shown.total)}`,
+    shown.seconds_per_round !== null && `${shown.seconds_per_round < 1 ? `${Math.round(shown.seconds_per_round * 1000)} ms` : duration(shown.seconds_per_round)} each`,
+    shown.state === "restarting" && "starting again after a failure",
+    going && shown.left && `${range(shown.left)} left`,
+    Object.keys(shown.workers).length > 1 && `${Object.keys(shown.workers).length} workers`,
+  ].filter(Boolean).join(", ");
+  return h("section", {}, h("h2", {}, "Training ", h("span", { class: "quiet" }, told)),
+    going && h("span", { class: "track", role: "progressbar", "aria-label": "rounds done", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) }, h("span", { style: { width: `${share * 100}%` } })),
+    h("div", { class: "charts" }, metrics.slice(0, 3).map((drawn) => h("figure", {},
+      h("figcaption", {}, h("b", {}, drawn[0].metric), drawn.map((curve, at) => h("span", { class: at ? "key second" : "key" }, `${table(curve.table)} ${figure(curve.last)}`)),
+        shown.restarts.length > 0 && h("span", {}, `▼ ${plural(shown.restarts.length, "restart", "restarts")}, ${duration(shown.restarts.reduce((sum, one) => sum + (one.seconds_lost ?? 0), 0))} lost`)),
+      curves(drawn, shown, Math.max(280, Math.floor(width)))))));
+}

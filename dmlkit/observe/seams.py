@@ -1,0 +1,87 @@
+"""Every place where this package leans on something of Dask's that is not promised to stay.
+
+Each is guarded: where Dask has moved, what hangs on it is left out and a warning says so.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import cloudpickle
+
+from dmlkit.observe import nanny_exits
+
+__all__ = ["add_pages", "link_page", "watch_exits"]
+
+logger = logging.getLogger("dmlkit.observe")
+
+
+def add_pages(scheduler: Any, handlers: Sequence[tuple[str, type, dict[str, Any]]]) -> bool:
+    """Serve handlers on the scheduler's own HTTP server, under its prefix.
+
+    Returns
+    -------
+    bool
+        False where it has no HTTP server that takes any.
+    """
+    try:
+        application = scheduler.http_application
+        prefix = _prefix(application)
+        application.add_handlers(r".*", [(prefix + path, *rest) for path, *rest in handlers])
+    except Exception:
+        logger.warning("Dask's HTTP server takes no pages: /dmlkit is not there.", exc_info=True)
+        return False
+    return True
+
+
+def link_page(scheduler: Any, page: str) -> bool:
+    """Add a page to the navigation of Dask's dashboard.
+
+    Returns
+    -------
+    bool
+        False where there is none: no Bokeh, or no dashboard.
+    """
+    try:
+        from distributed.dashboard.scheduler import template_variables
+
+        pages = template_variables(scheduler)["pages"]
+        if page not in pages:
+            pages.insert(1, page)
+    except Exception:
+        return False
+    return True
+
+
+async def watch_exits(scheduler: Any) -> bool:
+    """Have nannies, now and later, tell how the processes of their workers end.
+
+    Returns
+    -------
+    bool
+        False where none can.
+    """
+    cloudpickle.register_pickle_by_value(nanny_exits)
+    try:
+        plugin = cloudpickle.dumps(nanny_exits.NannyExits())
+        answers = await scheduler.register_nanny_plugin(
+            comm=None, plugin=plugin, name=nanny_exits.NannyExits.name, idempotent=True
+        )
+    except Exception:
+        logger.warning("Nannies tell no exit codes.", exc_info=True)
+        return False
+    finally:
+        cloudpickle.unregister_pickle_by_value(nanny_exits)
+    return all(answer.get("status") == "OK" for answer in answers.values())
+
+
+def _prefix(application: Any) -> str:
+    """Return what the addresses of Dask's own pages begin with (``--dashboard-prefix``)."""
+    for router in (application.wildcard_router, application.default_router):
+        for rule in router.rules:
+            nested = getattr(rule.target, "rules", None) or [rule]
+            for each in nested:
+                pattern = getattr(getattr(each.matcher, "regex", None), "pattern", "")
+                if pattern.endswith("/health$"):
+                    return pattern.removesuffix("/health$")
+    return ""
