@@ -98,7 +98,7 @@ def score_table(
     featured = feature_set.transform(frame) if past is None else feature_set.update(frame, past)
     names = feature_set.get_feature_names_out()
     scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
-    scores = scores.assign(flagged=scores["score"] >= bundle.threshold)
+    scores = scores.assign(flagged=scores["score"] >= bundle.flagged_from())
     return ScoredTable(scores, checked, tuple(notices))
 
 

@@ -37,7 +37,7 @@ def flat_metrics(run: Run, bundle: Bundle, evaluation: BinaryEvaluation) -> dict
             metrics[f"{period['name']}.positives"] = period["positives"]
     validated = run.records["validate"]
     metrics |= {"table.rows": validated.rows or 0, "table.bad_rows": validated.notes["bad_rows"]}
-    return metrics | {"threshold": bundle.threshold}
+    return metrics | {"threshold": bundle.flagged_from()}
 
 
 def report_inputs(run: Run, evaluation: BinaryEvaluation, importance: pd.DataFrame) -> ReportInputs:

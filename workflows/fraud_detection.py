@@ -155,7 +155,7 @@ def evaluate(run: Run, split: TrainValidationTest, train: Bundle, score: Any) ->
         score="score",
         time="time",
         entity="customer_id",
-        threshold=train.threshold,
+        threshold=train.flagged_from(),
         k=settings.cards_checked_per_day,
         costs=run.configuration.costs.costs(),
         replicates=settings.replicates,

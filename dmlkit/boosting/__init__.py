@@ -7,13 +7,25 @@ if TYPE_CHECKING:
     from dmlkit.boosting.bundle import Bundle, load_bundle, save_bundle
     from dmlkit.boosting.classifier import XGBClassifier
     from dmlkit.boosting.importance import feature_importance
+    from dmlkit.boosting.ranker import XGBRanker
+    from dmlkit.boosting.regressor import XGBRegressor
 
-__all__ = ["Bundle", "XGBClassifier", "feature_importance", "load_bundle", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "XGBClassifier",
+    "XGBRanker",
+    "XGBRegressor",
+    "feature_importance",
+    "load_bundle",
+    "save_bundle",
+]
 
 #: Where the public names live. A process that trains needs none of them, nor Dask.
 HOMES = {
     "Bundle": "bundle",
     "XGBClassifier": "classifier",
+    "XGBRanker": "ranker",
+    "XGBRegressor": "regressor",
     "feature_importance": "importance",
     "load_bundle": "bundle",
     "save_bundle": "bundle",

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from dmlkit.boosting.classifier import XGBClassifier
+from dmlkit.boosting.model import XGBModel
 from dmlkit.boosting.prediction import raw_model
+from dmlkit.boosting.ranker import XGBRanker
+from dmlkit.boosting.regressor import XGBRegressor
 from dmlkit.errors import BundleError, MissingFileError, OutputError
 
 __all__ = ["Bundle", "load_bundle", "save_bundle"]
@@ -28,6 +31,8 @@ VERSION = 1
 SUMS = "SHA256SUMS"
 MODEL = "model.ubj"
 DOCUMENTS = ("bundle.json", "features.json", "schema.json", "metrics.json")
+#: What a bundle may hold, by name.
+KINDS = {kind.__name__: kind for kind in (XGBClassifier, XGBRegressor, XGBRanker)}
 PACKAGES = ("dmlkit", "xgboost", "scikit-learn", "pandas", "numpy")
 
 
@@ -37,14 +42,14 @@ class Bundle:
 
     Attributes
     ----------
-    model : XGBClassifier
-        Fitted.
+    model : XGBClassifier, XGBRegressor or XGBRanker
+        Fitted. Parameters that are functions are not kept.
     features : dict
         A feature set, from `FeatureSet.to_dict`.
     schema : dict
         Of the raw table, from `Schema.to_dict`.
-    threshold : float
-        The score from which on a row is flagged.
+    threshold : float or None
+        The score from which on a row is flagged; None where rows are not flagged.
     metadata : dict
         Such as the names of columns and of the label.
     metrics : dict
@@ -53,13 +58,25 @@ class Bundle:
         Of the packages that made it; filled in by `save_bundle`.
     """
 
-    model: XGBClassifier
+    model: XGBModel
     features: dict[str, Any]
     schema: dict[str, Any]
-    threshold: float
+    threshold: float | None
     metadata: dict[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    def flagged_from(self) -> float:
+        """Return the threshold.
+
+        Raises
+        ------
+        BundleError
+            There is none.
+        """
+        if self.threshold is None:
+            raise BundleError("The model of this bundle gives scores, but flags no rows.")
+        return self.threshold
 
 
 def save_bundle(path: str | Path, bundle: Bundle) -> None:
@@ -102,18 +119,11 @@ def load_bundle(path: str | Path) -> Bundle:
     _check_listed(path, (MODEL, *DOCUMENTS))
     documents = {name: _read_json(path / name) for name in DOCUMENTS}
     head = documents["bundle.json"]
-    model = XGBClassifier.from_raw(
-        (path / MODEL).read_bytes(),
-        parameters=head["model"]["parameters"],
-        classes=head["model"]["classes"],
-        history=head["model"]["history"],
-        device=tuple(head["model"]["device"]),
-    )
     return Bundle(
-        model=model,
+        model=_model_of((path / MODEL).read_bytes(), head["model"]),
         features=documents["features.json"],
         schema=documents["schema.json"],
-        threshold=float(head["threshold"]),
+        threshold=head["threshold"],
         metadata=head["metadata"],
         metrics=documents["metrics.json"],
         versions=head["versions"],
@@ -127,13 +137,7 @@ def _write(folder: Path, bundle: Bundle) -> None:
         "threshold": bundle.threshold,
         "metadata": bundle.metadata,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "model": {
-            "kind": "XGBClassifier",
-            "parameters": bundle.model.get_params(),
-            "classes": len(bundle.model.classes_),
-            "device": [bundle.model.device_, bundle.model.device_reason_],
-            "history": bundle.model.evals_result(),
-        },
+        "model": _told(bundle.model),
     }
     contents = (head, bundle.features, bundle.schema, bundle.metrics)
     for name, content in zip(DOCUMENTS, contents, strict=True):
@@ -141,6 +145,34 @@ def _write(folder: Path, bundle: Bundle) -> None:
         (folder / name).write_text(text + "\n", encoding="utf-8")
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in (MODEL, *DOCUMENTS)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _told(model: XGBModel) -> dict[str, Any]:
+    """Return what a fitted model is besides its booster."""
+    parameters = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in model.get_params().items()
+        if not callable(value)
+    }
+    classes = {"classes": len(model.classes_)} if isinstance(model, XGBClassifier) else {}
+    return {
+        "kind": type(model).__name__,
+        "parameters": parameters,
+        **classes,
+        "device": [model.device_, model.device_reason_],
+        "history": model.evals_result(),
+    }
+
+
+def _model_of(raw: bytes, told: dict[str, Any]) -> XGBModel:
+    classes = {"classes": told["classes"]} if "classes" in told else {}
+    return KINDS[told["kind"]].from_raw(
+        raw,
+        parameters=told["parameters"],
+        history=told["history"],
+        device=tuple(told["device"]),
+        **classes,
+    )
 
 
 def _put_in_place(staging: Path, path: Path) -> None:

@@ -31,15 +31,19 @@ class Checkpoint:
         The booster as UBJ.
     history : dict
         Metrics by table, metric and round.
+    made_for : str
+        The plan's, so that no other training goes on from it.
     """
 
     rounds: int
     raw: bytes
     history: History
+    made_for: str = ""
 
     def to_bytes(self) -> bytes:
         """Return it as bytes that tell whether they are whole."""
-        head = json.dumps({"rounds": self.rounds, "history": self.history}).encode()
+        told = {"rounds": self.rounds, "history": self.history, "made_for": self.made_for}
+        head = json.dumps(told).encode()
         body = struct.pack("<Q", len(head)) + head + self.raw
         return MAGIC + hashlib.sha256(body).digest() + body
 
@@ -64,7 +68,7 @@ class Checkpoint:
             raise ValueError("not a whole checkpoint")
         (length,) = struct.unpack_from("<Q", body)
         head = json.loads(body[8 : 8 + length])
-        return cls(head["rounds"], body[8 + length :], head["history"])
+        return cls(head["rounds"], body[8 + length :], head["history"], head["made_for"])
 
 
 def save_checkpoint(data: bytes, path: str | Path) -> None:

@@ -2,38 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-import xgboost
 
-from dmlkit.boosting.checkpoint import load_checkpoint
-from dmlkit.boosting.device import choose_device
-from dmlkit.boosting.elastic import train
-from dmlkit.boosting.exact_metrics import EXACT
-from dmlkit.boosting.parameters import HANDLED, check_names, eval_metrics, native_parameters
-from dmlkit.boosting.plan import History, Plan
-from dmlkit.boosting.prediction import booster_of, predict_lazily
-from dmlkit.boosting.restarts import Endurance
-from dmlkit.boosting.training_data import Summary, TrainingData, check_features, gather
-from dmlkit.cluster import connect
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
+from dmlkit.boosting.given_table import GivenTable
+from dmlkit.boosting.model import XGBModel, evaluation_tables
+from dmlkit.boosting.objectives import CLASSIFICATION
+from dmlkit.boosting.planning import Trainable
+from dmlkit.boosting.roles import LABEL, MARGIN, WEIGHT
+from dmlkit.boosting.training_data import TrainingData
+from dmlkit.errors import InputError
 
 __all__ = ["XGBClassifier"]
 
-#: What XGBoost itself evaluates when no metric is named.
-DEFAULT_METRICS = {"binary:logistic": "logloss", "multi:softprob": "mlogloss"}
 
-#: What `Endurance` is made of.
-ENDURANCE = ("max_restarts", "worker_timeout", "shards", "checkpoint_path")
-
-#: With any other, what is predicted is no probability.
-OBJECTIVES = (None, "binary:logistic", "multi:softprob")
-
-
-class XGBClassifier:
+class XGBClassifier(XGBModel):
     """Gradient-boosted trees for two or more classes, trained by XGBoost on the current cluster.
 
     Parameters
@@ -43,8 +29,14 @@ class XGBClassifier:
     early_stopping_rounds : int, optional
         Stop when the last metric on the last evaluation table has not improved for so many
         rounds; the model ends with the best one.
-    eval_metric : str or sequence of str, optional
-        XGBoost's names. ``auc`` and ``aucpr`` of two classes are exact whatever worker holds which
+    objective : str or callable, optional
+        ``"binary:logistic"`` or ``"multi:softprob"``, whichever the classes ask for where it is
+        left out; or a function of labels and margins that returns gradient and Hessian.
+    learning_rate : float, sequence of float or callable, optional
+        One for all rounds, one for each, or a function of the round's number, counted from 0.
+    eval_metric : str, callable or sequence of these, optional
+        XGBoost's names, or functions of labels and predictions, which see all rows at once; the
+        less, the better. ``auc`` and ``aucpr`` of two classes are exact whatever worker holds which
         rows, and ``aucpr`` is the average precision of `dmlkit.metrics`.
     device : {"auto", "cpu", "cuda"}
         With ``"auto"``, GPUs when every worker has one; `device_` and `device_reason_` tell.
@@ -108,50 +100,10 @@ class XGBClassifier:
     [0, 0, 1, 1]
     """
 
-    def __init__(
-        self,
-        *,
-        n_estimators: int = 100,
-        early_stopping_rounds: int | None = None,
-        eval_metric: str | Sequence[str] | None = None,
-        device: str = "auto",
-        checkpoint_every: int | None = None,
-        checkpoint_path: str | Path | None = None,
-        max_restarts: int = 10,
-        worker_timeout: float = 15.0,
-        shards: int | None = None,
-        **parameters: Any,
-    ) -> None:
-        self._parameters: dict[str, Any] = {
-            "n_estimators": n_estimators,
-            "early_stopping_rounds": early_stopping_rounds,
-            "eval_metric": eval_metric,
-            "device": device,
-            "checkpoint_every": checkpoint_every,
-            "checkpoint_path": checkpoint_path,
-            "max_restarts": max_restarts,
-            "worker_timeout": worker_timeout,
-            "shards": shards,
-            **parameters,
-        }
-        _check(self._parameters)
-        self._raw: bytes | None = None
-        self._history: History = {}
-        self._best: int | None = None
+    default_objective = "binary:logistic"
+    objectives = CLASSIFICATION
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Return the parameters that were given or have a default of ours."""
-        return dict(self._parameters)
-
-    def set_params(self, **parameters: Any) -> "XGBClassifier":
-        """Change parameters; return itself."""
-        _check(parameters)
-        self._parameters |= parameters
-        return self
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self._parameters.items())
-        return f"XGBClassifier({given})"
+    classes_: Any
 
     def fit(
         self,
@@ -159,10 +111,13 @@ class XGBClassifier:
         y: Any,
         *,
         sample_weight: Any = None,
+        base_margin: Any = None,
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        base_margin_eval_set: Sequence[Any] | None = None,
+        xgb_model: Any = None,
         resume_from: str | Path | None = None,
-    ) -> "XGBClassifier":
+    ) -> Self:
         """Train on the current client's workers.
 
         Parameters
@@ -172,9 +127,14 @@ class XGBClassifier:
         y : (n,) Series like X
             Whole numbers from 0, each class there.
         sample_weight : (n,) Series like X, optional
+        base_margin : (n,) Series or (n, classes) DataFrame like X, optional
+            Where the trees start from, in log-odds.
         eval_set : sequence of (X, y), optional
             Tables that are evaluated in each round, called ``validation_0`` and so on.
-        sample_weight_eval_set : sequence of Series, optional
+        sample_weight_eval_set, base_margin_eval_set : sequence, optional
+            An entry for each of these tables, None where it has none.
+        xgb_model : XGBClassifier, xgboost.Booster or path, optional
+            A model to whose trees `n_estimators` more are added.
         resume_from : str or Path, optional
             A checkpoint of a training with the same tables and parameters, to go on from.
 
@@ -191,37 +151,16 @@ class XGBClassifier:
             XGBoost refuses, more failed than `max_restarts`, no worker is left, or a GPU is asked
             for and missing.
         """
-        client = connect()
-        start = None if resume_from is None else load_checkpoint(resume_from)
-        sets = list(eval_set or ())
-        if self._parameters["early_stopping_rounds"] is not None and not sets:
-            raise ConfigurationError("early_stopping_rounds needs an eval_set to watch.")
-        patience = self._parameters["worker_timeout"]
-        device = choose_device(self._parameters["device"], client, patience)
-        data = gather(X, y, sample_weight, client, name="training", worker_timeout=patience)
-        classes = _classes(data.summary)
-        weights = list(sample_weight_eval_set or [None] * len(sets))
-        if len(weights) != len(sets):
-            raise InputError(
-                f"sample_weight_eval_set has {len(weights)} entries for the {len(sets)} tables of "
-                "eval_set. Give one for each table, None where it has no weights."
-            )
-        watched = {
-            f"validation_{number}": data
-            if (of_X is X and of_y is y and weight is sample_weight)
-            else _evaluation(of_X, of_y, weight, data, classes, number, patience)
-            for number, ((of_X, of_y), weight) in enumerate(zip(sets, weights, strict=True))
-        }
-        plan = self._plan(device.name, classes, data.features, tuple(watched))
-        trained, self.restarts_ = train(plan, data, watched, client, self._endurance(), start)
-        self._raw, self._history = trained.raw, trained.history
-        self._best = trained.best_iteration
-        self.device_, self.device_reason_ = device.name, device.reason
-        self.classes_ = np.arange(len(classes))
-        self.feature_names_in_ = np.array(data.features, dtype=object)
-        return self
+        table = GivenTable("training", X, {LABEL: y, WEIGHT: sample_weight, MARGIN: base_margin})
+        watched = evaluation_tables(
+            eval_set,
+            (LABEL, WEIGHT, MARGIN),
+            sample_weight_eval_set=sample_weight_eval_set,
+            base_margin_eval_set=base_margin_eval_set,
+        )
+        return self._fit(table, watched, self._trainable, _check_classes, resume_from, xgb_model)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, *, base_margin: Any = None) -> Any:
         """Return the probability of each class, lazily: a frame like `X` with a column a class.
 
         Raises
@@ -230,131 +169,50 @@ class XGBClassifier:
         InputError
             `X` is no frame, or its columns have no names of their own.
         """
-        raw = self._model()
-        check_features(X, "prediction")
-        names = [str(name) for name in self.feature_names_in_]
-        for name in names:
-            if name not in X.columns:
-                raise MissingColumnError.of("frame", name, X.columns)
-        return predict_lazily(raw, X[names], [int(label) for label in self.classes_])
+        self._model()
+        return self._predict(X, [int(label) for label in self.classes_], base_margin)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *, base_margin: Any = None) -> Any:
         """Return the most probable class, lazily: a Series like `X`."""
-        probabilities = self.predict_proba(X)
+        probabilities = self.predict_proba(X, base_margin=base_margin)
         if isinstance(probabilities, dd.DataFrame):
             meta = pd.Series([], dtype="int64", name="prediction")
             return probabilities.map_partitions(_most_probable, meta=meta)
         return _most_probable(probabilities)
 
-    def get_booster(self) -> xgboost.Booster:
-        """Return the trained booster, cut after the best round."""
-        return booster_of(self._model())
-
-    def evals_result(self) -> History:
-        """Return the metrics of each evaluation table by round."""
-        self._model()
-        return self._history
-
-    @property
-    def best_iteration(self) -> int:
-        """The best round, counted from 0; the last one without early stopping."""
-        rounds = self.get_booster().num_boosted_rounds()
-        return rounds - 1 if self._best is None else self._best
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features."""
-        return len(self.get_booster().feature_names or ())
-
     @classmethod
-    def from_raw(
-        cls,
-        raw: bytes,
-        *,
-        parameters: dict[str, Any],
-        classes: int,
-        history: History | None = None,
-        device: tuple[str, str] = ("cpu", "loaded"),
-    ) -> "XGBClassifier":
+    def from_raw(cls, raw: bytes, *, classes: int = 2, **known: Any) -> Self:
         """Make a fitted classifier from a booster as UBJ, such as one that was kept in a file."""
-        model = cls(**parameters)
-        model._raw, model._history = raw, history or {}
-        model.device_, model.device_reason_ = device
+        model = super().from_raw(raw, **known)
         model.classes_ = np.arange(classes)
-        model.feature_names_in_ = np.array(booster_of(raw).feature_names, dtype=object)
         return model
 
-    def _model(self) -> bytes:
-        if self._raw is None:
-            raise NotFittedError("This XGBClassifier is not fitted yet: call fit first.")
-        return self._raw
-
-    def _endurance(self) -> Endurance:
-        given = self._parameters
-        return Endurance(**{name: given[name] for name in ENDURANCE})
-
-    def _plan(
-        self,
-        device: str,
-        classes: Sequence[float],
-        features: Sequence[str],
-        tables: tuple[str, ...],
-    ) -> Plan:
-        parameters = {**native_parameters(self._parameters), "device": device}
-        if len(classes) > 2:
-            parameters |= {"objective": "multi:softprob", "num_class": len(classes)}
-        default = DEFAULT_METRICS.get(parameters["objective"])
-        metrics = eval_metrics(self._parameters["eval_metric"]) or ([default] if default else [])
-        return Plan(
-            parameters=parameters,
-            rounds=int(self._parameters["n_estimators"]),
-            metrics=tuple(metrics),
-            exact=tuple(name for name in metrics if name in EXACT and len(classes) == 2),
-            early_stopping_rounds=self._parameters["early_stopping_rounds"],
-            features=tuple(features),
-            tables=tables,
-            checkpoint_every=self._parameters["checkpoint_every"],
+    def _trainable(self, data: TrainingData) -> Trainable:
+        classes = _classes(data)
+        self.classes_ = np.arange(len(classes))
+        objective = "multi:softprob" if len(classes) > 2 else "binary:logistic"
+        several = {"num_class": len(classes)} if len(classes) > 2 else {}
+        return Trainable(
+            objective=self._parameters["objective"] or objective,
+            default_metric=CLASSIFICATION[objective],
+            parameters={"objective": objective, **several},
+            exact=len(classes) == 2,
         )
 
 
-def _check(parameters: dict[str, Any]) -> None:
-    check_names(name for name in parameters if name not in HANDLED)
-    objective = parameters.get("objective")
-    if objective not in OBJECTIVES:
-        raise ConfigurationError(
-            f"objective is {objective!r}, but a classifier gives probabilities. Leave it out: two "
-            "classes are 'binary:logistic', more are 'multi:softprob'."
-        )
-
-
-def _evaluation(
-    X: Any,
-    y: Any,
-    weight: Any,
-    training: TrainingData,
-    classes: Sequence[float],
-    number: int,
-    patience: float,
-) -> TrainingData:
-    """Gather an evaluation table, which must have the features and classes of the training."""
-    name = f"evaluation ({number})"
-    check_features(X, name)
-    for feature in training.features:
-        if feature not in X.columns:
-            raise MissingColumnError.of(name, feature, X.columns)
-    features = X[training.features]
-    found = gather(features, y, weight, connect(), name=name, worker_timeout=patience)
-    if sorted(found.summary.labels) != list(classes):
+def _check_classes(table: GivenTable, found: TrainingData, training: TrainingData) -> None:
+    """Raise unless an evaluation table has the classes of the training."""
+    if found.summary.labels.keys() != training.summary.labels.keys():
         listed = ", ".join(f"{label:g}" for label in sorted(found.summary.labels))
         raise InputError(
-            f"The {name} table has only the labels {listed}, the training table those from 0 to "
-            f"{len(classes) - 1}: metrics cannot be told. Take a longer period or more rows."
+            f"The {table.name} table has only the labels {listed}, the training table those from 0 "
+            f"to {len(training.summary.labels) - 1}: metrics cannot be told. Take a longer period "
+            "or more rows."
         )
-    return found
 
 
-def _classes(summary: Summary) -> list[float]:
-    labels = sorted(summary.labels)
+def _classes(data: TrainingData) -> list[float]:
+    labels = sorted(data.summary.labels)
     if labels != list(range(len(labels))):
         listed = ", ".join(f"{label:g}" for label in labels[:10])
         raise InputError(
@@ -363,7 +221,7 @@ def _classes(summary: Summary) -> list[float]:
         )
     if len(labels) < 2:
         raise InputError(
-            f"All {summary.rows:,} rows of the training table have the label {labels[0]:g}. "
+            f"All {data.summary.rows:,} rows of the training table have the label {labels[0]:g}. "
             "Take a longer period or more rows."
         )
     return labels

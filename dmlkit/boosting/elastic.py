@@ -77,7 +77,7 @@ def train(
     workers = _workers(client)
     rows = [table.summary.rows for table in (data, *evaluations.values())]
     shards = endurance.shards or shard_count(rows, len(workers))
-    shards = min(shards, *rows)
+    shards = min(shards, *(table.most_shards for table in (data, *evaluations.values())))
     threads = max(1, min(_threads(client, workers)) // -(-shards // len(workers)))
     restarts = Restarts(client, endurance)
     checkpoint = None if start is None else start.to_bytes()
@@ -318,5 +318,5 @@ def _pieces(table: TrainingData, shards: int) -> list[Rows]:
             (table.parts[piece.part], table.lengths[piece.part], piece.start, piece.stop)
             for piece in pieces
         ]
-        for pieces in shards_of(table.lengths, shards)
+        for pieces in shards_of(table.lengths, shards, table.queries)
     ]

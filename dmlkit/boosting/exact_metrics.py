@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from xgboost import DMatrix, collective
+from xgboost import DMatrix
+
+from dmlkit.boosting.all_rows import AllRows, summed, weights_of
 
 __all__ = ["EXACT", "ExactMetrics"]
 
@@ -46,20 +48,12 @@ class ExactMetrics:
     """
 
     names: Sequence[str]
-    _labels: dict[int, tuple[Array, Array]] = field(default_factory=dict, repr=False)
+    _rows: AllRows = field(default_factory=AllRows, repr=False)
 
     def __call__(self, score: Array, matrix: DMatrix) -> list[tuple[str, float]]:
         """Return name and value of each metric; the same on each worker."""
-        sizes = _at_own_place(np.array([len(score)], dtype=np.float64), _own_rank(), _workers())
-        if sizes.sum() > MOST_ROWS:
-            rows = _binned(score, matrix)
-        else:
-            start, total = int(sizes[: collective.get_rank()].sum()), int(sizes.sum())
-            if id(matrix) not in self._labels:  # labels stay, scores come anew in each round
-                own = (matrix.get_label(), _weights(matrix, len(score)))
-                self._labels[id(matrix)] = tuple(_at_own_place(a, start, total) for a in own)  # type: ignore[assignment]
-            label, weight = self._labels[id(matrix)]
-            rows = label, _at_own_place(score.astype(np.float32), start, total), weight
+        many = self._rows.count(score) > MOST_ROWS
+        rows = _binned(score, matrix) if many else self._rows.judged(score, matrix)
         ranked = _rank(*rows)
         return [(name, EXACT[name](ranked)) for name in self.names]
 
@@ -100,34 +94,15 @@ def _average_precision(ranked: _Ranked) -> float:
 EXACT: dict[str, Callable[[_Ranked], float]] = {"auc": _auc, "aucpr": _average_precision}
 
 
-def _own_rank() -> int:
-    return int(collective.get_rank())
-
-
-def _workers() -> int:
-    return int(collective.get_world_size())
-
-
-def _at_own_place(values: Array, start: int, total: int) -> Array:
-    """Put this worker's values at their place among those of all workers."""
-    slots = np.zeros(total, dtype=values.dtype)
-    slots[start : start + len(values)] = values
-    return collective.allreduce(slots, collective.Op.SUM) if _workers() > 1 else slots
-
-
-def _weights(matrix: DMatrix, rows: int) -> Array:
-    weight = matrix.get_weight()
-    return weight if len(weight) else np.ones(rows, dtype=np.float32)
-
-
 def _binned(score: Array, matrix: DMatrix) -> tuple[Array, Array, Array]:
     """Return label, score and weight of two rows for each bin: its negatives and its positives."""
     bins = np.clip(score, 0, 1).astype(np.float32).view(np.uint32) >> DROPPED_BITS
     label = matrix.get_label() > 0
-    weight = _weights(matrix, len(score)).astype(np.float64)
-    counts = np.concatenate(
-        [np.bincount(bins[of], weight[of], minlength=BINS) for of in (~label, label)]
+    weight = weights_of(matrix, len(score)).astype(np.float64)
+    counts = summed(
+        np.concatenate(
+            [np.bincount(bins[of], weight[of], minlength=BINS) for of in (~label, label)]
+        )
     )
-    counts = collective.allreduce(counts, collective.Op.SUM) if _workers() > 1 else counts
     there = counts > 0
     return np.repeat([0, 1], BINS)[there], np.tile(np.arange(BINS), 2)[there], counts[there]

@@ -9,7 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.boosting.classifier import XGBClassifier
+from dmlkit.boosting.model import XGBModel
 from dmlkit.boosting.prediction import booster_of, matrix_of, raw_model
 from dmlkit.errors import MissingColumnError
 from dmlkit.graph import add_up, for_all, for_each
@@ -20,12 +20,12 @@ __all__ = ["feature_importance"]
 SAMPLE = 10_000
 
 
-def feature_importance(model: XGBClassifier, X: Any, *, sample: int = SAMPLE) -> pd.DataFrame:
+def feature_importance(model: XGBModel, X: Any, *, sample: int = SAMPLE) -> pd.DataFrame:
     """Rank the features of a model.
 
     Parameters
     ----------
-    model : XGBClassifier
+    model : XGBClassifier, XGBRegressor or XGBRanker
         Fitted.
     X : dask or pandas DataFrame
         Rows to explain, such as those of the test.
@@ -37,7 +37,8 @@ def feature_importance(model: XGBClassifier, X: Any, *, sample: int = SAMPLE) ->
     -------
     pandas.DataFrame
         With the columns ``feature``, ``gain`` (share of the total gain of all splits) and ``shap``
-        (mean absolute contribution to the margin, in log-odds), the largest ``shap`` first.
+        (mean absolute contribution to the margin: log-odds, or what is predicted), the largest
+        ``shap`` first.
 
     References
     ----------

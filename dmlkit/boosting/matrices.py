@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xgboost
 
-from dmlkit.boosting.plan import LABEL, WEIGHT, Plan
+from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.roles import QUERY, arguments_of
 from dmlkit.boosting.shards import Piece
 
 __all__ = ["Batches", "batches", "matrix_of_batches"]
@@ -20,20 +22,37 @@ Batches = Callable[[], Iterator[pd.DataFrame]]
 
 
 def batches(pieces: Sequence[Piece], size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
-    """Give the rows of pieces, in order, in batches of `size`; the last one may be smaller."""
+    """Give the rows of pieces, in order, in batches of `size`; the last one may be smaller.
+
+    A query is never cut: where it would be, the batch ends before it.
+    """
     waiting: list[pd.DataFrame] = []
-    rows = 0
+    rows, most = 0, size
     for piece in pieces:
         start = piece.start
         while start < piece.stop:
-            stop = min(piece.stop, start + size - rows)
+            stop = min(piece.stop, start + most - rows)
             waiting.append(piece.part.iloc[start:stop])
             rows, start = rows + stop - start, stop
-            if rows == size:
-                yield _concatenated(waiting)
-                waiting, rows = [], 0
-    if waiting:
+            if rows < most:
+                continue
+            batch = _concatenated(waiting)
+            whole = _whole_queries(batch)
+            if whole:
+                yield batch[:whole]
+            waiting, rows = [batch[whole:]], rows - whole
+            most = size if whole else most + size  # a query may be larger than a batch
+    if rows:
         yield _concatenated(waiting)
+
+
+def _whole_queries(batch: pd.DataFrame) -> int:
+    """Return how many rows come before the last query, which may go on; all without queries."""
+    if QUERY not in batch.columns:
+        return len(batch)
+    query = batch[QUERY].to_numpy()
+    other = np.flatnonzero(query != query[-1])
+    return int(other[-1]) + 1 if len(other) else 0
 
 
 def matrix_of_batches(plan: Plan, rows: Batches, threads: int, ref: Any) -> Any:
@@ -81,5 +100,4 @@ def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _arguments(rows: pd.DataFrame, features: Sequence[str]) -> dict[str, Any]:
-    weight = {"weight": rows[WEIGHT]} if WEIGHT in rows.columns else {}
-    return {"data": rows[list(features)], "label": rows[LABEL], **weight}
+    return {"data": rows[list(features)], **arguments_of(rows)}

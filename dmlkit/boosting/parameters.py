@@ -38,10 +38,33 @@ HANDLED = {
 }
 
 
+#: Of objectives and boosters, which XGBoost's estimators take without listing them.
+MORE = {
+    "aft_loss_distribution",
+    "aft_loss_distribution_scale",
+    "huber_slope",
+    "lambdarank_bias_norm",
+    "lambdarank_normalization",
+    "lambdarank_num_pair_per_sample",
+    "lambdarank_pair_method",
+    "lambdarank_score_normalization",
+    "lambdarank_unbiased",
+    "max_cached_hist_node",
+    "ndcg_exp_gain",
+    "normalize_type",
+    "one_drop",
+    "quantile_alpha",
+    "rate_drop",
+    "sample_type",
+    "skip_drop",
+    "tweedie_variance_power",
+}
+
+
 @cache
 def known_names() -> tuple[str, ...]:
     """Return the names of all parameters that an estimator takes."""
-    return tuple(sorted(set(xgboost.XGBClassifier().get_params()) - NOT_OURS))
+    return tuple(sorted({*xgboost.XGBClassifier().get_params(), *MORE} - NOT_OURS))
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -65,14 +88,18 @@ def check_names(names: Iterable[str]) -> None:
 
 def native_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters as `xgboost.train` takes them, without those that are not set."""
-    passed = {name: value for name, value in parameters.items() if name not in HANDLED}
+    passed = {
+        name: value
+        for name, value in parameters.items()
+        if name not in HANDLED and not callable(value)
+    }
     native = xgboost.XGBClassifier(**passed).get_xgb_params()
     native.pop("n_jobs", None)
     return {name: value for name, value in native.items() if value is not None}
 
 
-def eval_metrics(eval_metric: str | Iterable[str] | None) -> list[str]:
-    """Return the evaluation metrics as a list.
+def eval_metrics(eval_metric: Any) -> list[Any]:
+    """Return the evaluation metrics as a list: names and functions.
 
     Examples
     --------
@@ -81,4 +108,8 @@ def eval_metrics(eval_metric: str | Iterable[str] | None) -> list[str]:
     """
     if eval_metric is None:
         return []
-    return [eval_metric] if isinstance(eval_metric, str) else list(eval_metric)
+    return (
+        [eval_metric]
+        if isinstance(eval_metric, str) or callable(eval_metric)
+        else list(eval_metric)
+    )

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LABEL", "WEIGHT", "History", "Plan", "Trained"]
-
-#: Columns beside the features in each part of a table that is trained on.
-LABEL, WEIGHT = "__label", "__weight"
+__all__ = ["History", "Plan", "Trained"]
 
 #: Metrics by table, metric and round.
 History = dict[str, dict[str, list[float]]]
@@ -24,9 +21,13 @@ class Plan:
     rounds : int
         Boosting rounds, at most.
     metrics : tuple of str
-        Evaluated on each evaluation table in each round.
+        Evaluated on each evaluation table in each round; functions by their names.
     exact : tuple of str
         Those of them that `ExactMetrics` evaluates.
+    own : tuple of str
+        Those of them that are functions.
+    functions : bytes
+        The objective and the metrics that are functions, as `functions.packed` gave them.
     early_stopping_rounds : int or None
         Stop when the last metric on the last table has not improved for so many rounds.
     features : tuple of str
@@ -34,6 +35,14 @@ class Plan:
         The evaluation tables, in order.
     checkpoint_every : int or None
         Rounds between two checkpoints; None lets their cost decide.
+    learning_rates : tuple of float
+        That of each round, where it is not the same in all.
+    base : bytes
+        A booster as UBJ to which rounds are added; empty for none.
+    base_rounds : int
+        How many it has.
+    made_for : str
+        The same for two trainings only if one can go on from a checkpoint of the other.
     """
 
     parameters: Mapping[str, Any]
@@ -44,6 +53,17 @@ class Plan:
     features: tuple[str, ...]
     tables: tuple[str, ...] = ()
     checkpoint_every: int | None = None
+    own: tuple[str, ...] = ()
+    functions: bytes = b""
+    learning_rates: tuple[float, ...] = ()
+    base: bytes = b""
+    base_rounds: int = 0
+    made_for: str = ""
+
+    @property
+    def native_metrics(self) -> tuple[str, ...]:
+        """The metrics that XGBoost evaluates."""
+        return tuple(name for name in self.metrics if name not in (*self.exact, *self.own))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def booster_of(raw: bytes) -> xgboost.Booster:
     return booster
 
 
-def matrix_of(frame: pd.DataFrame) -> xgboost.DMatrix:
+def matrix_of(frame: pd.DataFrame, margin: Any = None) -> xgboost.DMatrix:
     """Return features as XGBoost takes them: float32 and categories."""
     narrow = {
         name: values
@@ -37,11 +37,14 @@ def matrix_of(frame: pd.DataFrame) -> xgboost.DMatrix:
         for name, values in frame.items()
     }
     columns = pd.DataFrame(narrow, index=frame.index, copy=False)
-    return xgboost.DMatrix(columns, enable_categorical=True, nthread=1)
+    beside = {} if margin is None else {"base_margin": margin.to_numpy(dtype=np.float32)}
+    return xgboost.DMatrix(columns, enable_categorical=True, nthread=1, **beside)
 
 
-def predict_lazily(raw: bytes, features: Any, classes: Sequence[int]) -> Any:
-    """Return the probability of each class for each row, lazily on a Dask frame.
+def predict_lazily(
+    raw: bytes, features: Any, columns: Sequence[Any] | None, margin: Any = None
+) -> Any:
+    """Return what a model says of each row, lazily on a Dask frame.
 
     Parameters
     ----------
@@ -49,21 +52,34 @@ def predict_lazily(raw: bytes, features: Any, classes: Sequence[int]) -> Any:
         The model, from `raw_model`.
     features : dask or pandas DataFrame
         The columns of the model, in its order.
-    classes : sequence of int
-        The names of the columns of the result.
+    columns : sequence or None
+        The names of the columns of the result, such as classes; None for a Series.
+    margin : Series or DataFrame like `features`, optional
+        Where the trees start from.
     """
     if isinstance(features, pd.DataFrame):
-        return _predict(features, raw, classes)
-    meta = pd.DataFrame({label: np.zeros(0, dtype=np.float32) for label in classes})
+        return _predict(features, margin, raw, columns)
+    empty = np.zeros((0, len(columns or ())), dtype=np.float32)
+    meta = _named(empty if columns is not None else empty.ravel(), columns, None)
     # Not by `features.map_partitions`: with it, the model would be hashed for each partition.
-    return dd.map_partitions(_predict, features, raw, classes, meta=meta)
+    return dd.map_partitions(
+        _predict, features, margin, raw, columns, align_dataframes=False, meta=meta
+    )
 
 
-def _predict(features: pd.DataFrame, raw: bytes, classes: Sequence[int]) -> pd.DataFrame:
-    if not len(features):
-        values = np.zeros((0, len(classes)), dtype=np.float32)
+def _predict(
+    features: pd.DataFrame, margin: Any, raw: bytes, columns: Sequence[Any] | None
+) -> pd.DataFrame | pd.Series:
+    if len(features):
+        values = booster_of(raw).predict(matrix_of(features, margin))
     else:
-        values = booster_of(raw).predict(matrix_of(features))
-        if values.ndim == 1:
-            values = np.column_stack([1 - values, values])
-    return pd.DataFrame(values, columns=list(classes), index=features.index)
+        values = np.zeros(0 if columns is None else (0, len(columns)), dtype=np.float32)
+    if columns is not None and values.ndim == 1:
+        values = np.column_stack([1 - values, values])
+    return _named(values, columns, features.index)
+
+
+def _named(values: Any, columns: Sequence[Any] | None, index: Any) -> pd.DataFrame | pd.Series:
+    if columns is None:
+        return pd.Series(values, index=index, name="prediction")
+    return pd.DataFrame(values, columns=list(columns), index=index)

@@ -11,6 +11,7 @@ from xgboost.callback import CallbackContainer, TrainingCallback
 
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.exact_metrics import ExactMetrics
+from dmlkit.boosting.functions import FunctionMetrics, native_objective, unpacked
 from dmlkit.boosting.plan import History, Plan, Trained
 
 __all__ = ["boost"]
@@ -62,7 +63,8 @@ def boost(
     keep : callable
         Given a checkpoint, now and then.
     """
-    start = start or Checkpoint(0, b"", {})
+    start = start or Checkpoint(0, plan.base, {})
+    objective, metrics = unpacked(plan.functions)
     booster = xgboost.Booster(
         _parameters(plan, threads),
         [matrix, *(table for table, _ in watched if table is not matrix)],
@@ -71,7 +73,7 @@ def boost(
     stop = _Stop(plan)
     after = CallbackContainer(
         [stop, _Tell(tell), _Keep(plan, keep)],
-        metric=ExactMetrics(plan.exact) if plan.exact and watched else None,
+        metric=_own_metrics(plan, metrics) if watched else None,
         output_margin=False,
     )
     after.history.update(start.history)
@@ -79,10 +81,28 @@ def boost(
         if stop.now(after.history):
             break
         _draw_anew(booster, plan)
-        booster.update(matrix, iteration=number)
+        if plan.learning_rates:
+            booster.set_param({"learning_rate": plan.learning_rates[number]})
+        booster.update(
+            matrix,
+            iteration=plan.base_rounds + number,
+            fobj=None if objective is None else native_objective(objective),
+        )
         if after.after_iteration(booster, number, matrix, list(watched)):
             break
-    return _trained(booster, plain(after.history), stop.best(after.history))
+    best = stop.best(after.history)
+    return _trained(
+        booster, plain(after.history), None if best is None else plan.base_rounds + best
+    )
+
+
+def _own_metrics(plan: Plan, functions: Sequence[Callable[..., Any]]) -> Any:
+    """Return what evaluates the metrics that are not XGBoost's, or None where all are."""
+    own: list[Any] = [ExactMetrics(plan.exact)] if plan.exact else []
+    own += [FunctionMetrics(functions)] if functions else []
+    if not own:
+        return None
+    return lambda score, matrix: [each for metrics in own for each in metrics(score, matrix)]
 
 
 def _draw_anew(booster: Any, plan: Plan) -> None:
@@ -108,8 +128,8 @@ def _trained(booster: Any, history: History, best: int | None) -> Trained:
 
 
 def _parameters(plan: Plan, threads: int) -> dict[str, Any]:
-    own = [name for name in plan.metrics if name not in plan.exact]
-    metrics = {"eval_metric": own} if own else {"disable_default_eval_metric": True}
+    own = plan.native_metrics
+    metrics = {"eval_metric": list(own)} if own else {"disable_default_eval_metric": True}
     # The other half of `_draw_anew`.
     return {**plan.parameters, **metrics, "seed_per_iteration": True, "nthread": threads}
 
@@ -120,23 +140,32 @@ class _Stop(TrainingCallback):
     def __init__(self, plan: Plan) -> None:
         self._rounds = plan.early_stopping_rounds
         self._table = plan.tables[-1] if plan.tables else ""
-        self._metric = plan.metrics[-1] if plan.metrics else ""
+        self._plan = plan
         super().__init__()
 
     def best(self, history: Mapping[str, Any]) -> int | None:
         """Return the first of the best rounds."""
         if self._rounds is None:
             return None
-        values = np.array(history[self._table][self._metric])
-        higher = self._metric != "mape" and self._metric.startswith(HIGHER_IS_BETTER)
+        metric = self._metric(history)
+        values = np.array(history[self._table][metric])
+        higher = metric != "mape" and metric.startswith(HIGHER_IS_BETTER)
         return int(np.argmax(values) if higher else np.argmin(values))
+
+    def _metric(self, history: Mapping[str, Any]) -> str:
+        """Return the last metric by its name in the history, which XGBoost may have completed."""
+        last = self._plan.metrics[-1]
+        native = self._plan.native_metrics
+        if last not in native:
+            return last
+        return list(history[self._table])[len(native) - 1]
 
     def now(self, history: Mapping[str, Any]) -> bool:
         """Tell whether the last rounds brought nothing."""
         best = self.best(history) if history else None
         if best is None or self._rounds is None:
             return False
-        return len(history[self._table][self._metric]) - 1 - best >= self._rounds
+        return len(history[self._table][self._metric(history)]) - 1 - best >= self._rounds
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         return self.now(evals_log)
@@ -163,14 +192,15 @@ class _Keep(TrainingCallback):
     """Makes a checkpoint when it is due; all processes have the same, so the first one does."""
 
     def __init__(self, plan: Plan, keep: Callable[[Checkpoint], None]) -> None:
-        self._every, self._keep = plan.checkpoint_every, keep
+        self._every, self._keep, self._made_for = plan.checkpoint_every, keep, plan.made_for
         self._cost, self._last = 0.0, time.monotonic()
         super().__init__()
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         if collective.get_rank() == 0 and self._due(epoch + 1):
             began = time.monotonic()
-            self._keep(Checkpoint(epoch + 1, bytes(model.save_raw("ubj")), plain(evals_log)))
+            raw = bytes(model.save_raw("ubj"))
+            self._keep(Checkpoint(epoch + 1, raw, plain(evals_log), self._made_for))
             self._last = time.monotonic()
             self._cost = self._last - began
         return False

@@ -42,8 +42,16 @@ def shard_count(rows: Sequence[int], workers: int) -> int:
     return min(workers, *rows)
 
 
-def shards_of(lengths: Sequence[int], shards: int) -> list[list[Piece]]:
+def shards_of(lengths: Sequence[int], shards: int, queries: Any = None) -> list[list[Piece]]:
     """Cut the rows of partitions into ranges of equal length, but for one row.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        The rows of each partition.
+    shards : int
+    queries : (queries,) int array, optional
+        The rows of each query, one after the other: ranges end where queries do.
 
     Examples
     --------
@@ -54,6 +62,8 @@ def shards_of(lengths: Sequence[int], shards: int) -> list[list[Piece]]:
     """
     ends = np.cumsum(lengths)
     limits = [int(ends[-1]) * shard // shards for shard in range(shards + 1)]
+    if queries is not None:
+        limits = _at_queries(limits, np.cumsum(queries))
     return [
         [
             Piece(part, max(low - int(end) + length, 0), min(high - int(end) + length, length))
@@ -62,3 +72,24 @@ def shards_of(lengths: Sequence[int], shards: int) -> list[list[Piece]]:
         ]
         for low, high in pairwise(limits)
     ]
+
+
+def _at_queries(limits: Sequence[int], ends: Any) -> list[int]:
+    """Move limits to ends of queries, none of them onto another one.
+
+    Examples
+    --------
+    >>> _at_queries([0, 5, 10], np.array([6, 8, 10]))
+    [0, 6, 10]
+    >>> _at_queries([0, 1, 2, 10], np.array([7, 8, 10]))
+    [0, 7, 8, 10]
+    """
+    place = 0
+    moved = [0]
+    for shard, limit in enumerate(limits[1:], start=1):
+        left = len(limits) - 1 - shard
+        place = max(place, int(np.searchsorted(ends, limit)))
+        place = min(place, len(ends) - 1 - left)
+        moved.append(int(ends[place]))
+        place += 1
+    return moved

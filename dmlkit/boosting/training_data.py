@@ -1,22 +1,24 @@
-"""Features, labels and weights of one table, held by the workers and checked before training."""
+"""Rows to train on, held by the workers and checked before training."""
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import dask.dataframe as dd
 import distributed
 import numpy as np
 import pandas as pd
 from distributed import Client
 
 from dmlkit.boosting.attempts import evict_silent
-from dmlkit.boosting.plan import LABEL, WEIGHT
+from dmlkit.boosting.given_table import GivenTable
+from dmlkit.boosting.objectives import LabelRule
+from dmlkit.boosting.queries import queries_of, rows_by_query, runs_of
+from dmlkit.boosting.roles import BOUNDS, LABEL, MARGIN, QUERY, WEIGHT, columns_of
 from dmlkit.errors import InputError
 
-__all__ = ["Summary", "TrainingData", "check_features", "gather"]
+__all__ = ["Summary", "TrainingData", "gather"]
 
 #: Seconds between two looks for frozen workers.
 LOOK = 2.0
@@ -30,7 +32,7 @@ class Summary:
     ----------
     rows : int
     labels : dict of float to int
-        Rows by label.
+        Rows by label, where labels are counted.
     problems : dict of str to (int, str)
         Rows that cannot be trained on and an example, by what is wrong with them.
     """
@@ -58,34 +60,39 @@ class TrainingData:
     Attributes
     ----------
     parts : list of Future
-        pandas DataFrames with float32, categorical or boolean features, `LABEL`, perhaps `WEIGHT`.
+        pandas DataFrames with float32, categorical or boolean features, and the columns of `roles`.
     lengths : list of int
         The rows of each.
     features : list of str
     summary : Summary
         Of all rows.
+    queries : (queries,) int64 array or None
+        The rows of each query, one after the other, where rows are ranked.
     """
 
     parts: list[Any]
     lengths: list[int]
     features: list[str]
     summary: Summary
+    queries: Any = None
+
+    @property
+    def most_shards(self) -> int:
+        """Into how many shards it can be cut."""
+        return self.summary.rows if self.queries is None else len(self.queries)
 
 
 def gather(
-    X: Any, y: Any, weight: Any, client: Client, *, name: str, worker_timeout: float = 15.0
+    table: GivenTable, rule: LabelRule, client: Client, *, worker_timeout: float = 15.0
 ) -> TrainingData:
     """Bring a table into the workers' memory, and check each row.
 
     Parameters
     ----------
-    X : (n, features) dask or pandas DataFrame
-        Numbers, booleans and categories.
-    y : (n,) Series like X
-    weight : (n,) Series like X, or None
+    table : GivenTable
+    rule : LabelRule
+        What labels must be.
     client : distributed.Client
-    name : str
-        Of the table, for messages.
     worker_timeout : float
         A worker that is silent for twice as many seconds is taken for frozen; what it held or did
         is computed elsewhere.
@@ -96,15 +103,29 @@ def gather(
         Partitions do not match, a column is text, or rows have labels, weights or features that
         cannot be trained on.
     """
-    frame = client.persist(_together(X, y, weight, name))
-    features = list(X.columns)
-    parts = distributed.futures_of(frame)
-    look = partial(_summary, features=features)
+    data = _gathered(table.lazy_frame(), table, rule, client, worker_timeout)
+    if QUERY not in table.beside:
+        return data
+    queries = queries_of(client.gather(client.map(runs_of, data.parts, pure=False)))
+    if queries is None:  # rows of a query are apart
+        together = rows_by_query(table.lazy_frame())
+        data = _gathered(together, table, rule, client, worker_timeout)
+        queries = queries_of(client.gather(client.map(runs_of, data.parts, pure=False)))
+    return replace(data, queries=queries)
+
+
+def _gathered(
+    frame: Any, table: GivenTable, rule: LabelRule, client: Client, worker_timeout: float
+) -> TrainingData:
+    held = client.persist(frame)
+    features = list(table.features.columns)
+    parts = distributed.futures_of(held)
+    look = partial(_summary, features=features, rule=rule)
     looks = client.map(look, parts, pure=False)
     _wait(looks, client, 2 * worker_timeout)
     summaries: list[Summary] = client.gather(looks)
     summary = sum(summaries, Summary(0, {}, {}))
-    _raise_problems(summary, name)
+    _raise_problems(summary, table.name)
     return TrainingData(parts, [part.rows for part in summaries], features, summary)
 
 
@@ -116,117 +137,47 @@ def _wait(futures: Sequence[Any], client: Client, silence: float) -> None:
         evict_silent(client, silence)
 
 
-def _together(X: Any, y: Any, weight: Any, name: str) -> Any:
-    columns = {"features": X, "labels": y} | ({} if weight is None else {"weights": weight})
-    check_features(X, name)
-    for what, given in columns.items():
-        _check_kind(what, given, name)
-    _check_types(X, name)
-    lazy = {what: _lazy(given) for what, given in columns.items()}
-    partitions = {what: given.npartitions for what, given in lazy.items()}
-    if len(set(partitions.values())) > 1:
-        raise InputError(
-            f"The {name} table has {partitions} partitions: features and labels do not belong to "
-            "the same rows. Take them from one frame."
-        )
-    meta = _side_by_side(*(given._meta for given in lazy.values()))
-    return dd.map_partitions(_side_by_side, *lazy.values(), align_dataframes=False, meta=meta)
-
-
-def check_features(X: Any, name: str) -> None:
-    """Raise unless `X` is a frame whose columns have names of their own."""
-    _check_kind("features", X, name)
-    for column in X.columns:
-        if not isinstance(column, str):
-            raise InputError(
-                f"A column of the {name} table is called {column!r}, which is no text; a "
-                "model keeps names as text. Use frame.rename(columns=str)."
-            )
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()][0]
-        raise InputError(f"The {name} table has two columns {twice!r}. Rename or drop one.")
-
-
-def _check_kind(what: str, given: Any, name: str) -> None:
-    kind = "DataFrame" if what == "features" else "Series"
-    if not isinstance(given, getattr(dd, kind) | getattr(pd, kind)):
-        raise InputError(
-            f"The {what} of the {name} table are {type(given).__name__}, but a Dask or pandas "
-            f"{kind} is needed. dask.dataframe.from_dask_array makes one of an array."
-        )
-
-
-def _lazy(given: Any) -> Any:
-    if isinstance(given, pd.DataFrame | pd.Series):
-        return dd.from_pandas(given.reset_index(drop=True), npartitions=1)
-    return given
-
-
-def _check_types(X: Any, name: str) -> None:
-    meta = X._meta if hasattr(X, "_meta") else X
-    for column, dtype in meta.dtypes.items():
-        if isinstance(dtype, pd.CategoricalDtype):
-            if isinstance(X, dd.DataFrame) and not X[column].cat.known:
-                raise InputError(
-                    f"The categories of {column!r} in the {name} table are not known yet, and "
-                    "partitions may have different ones. Use features.Columns(categorical=...), "
-                    "or give it a pandas.CategoricalDtype."
-                )
-        elif not pd.api.types.is_numeric_dtype(dtype):
-            raise InputError(
-                f"Column {column!r} of the {name} table is {dtype}; a model takes numbers and "
-                "categories. Convert it, or leave it out."
-            )
-
-
-def _side_by_side(X: pd.DataFrame, y: pd.Series, weight: pd.Series | None = None) -> pd.DataFrame:
-    """Put the columns of a partition together; numbers become float32, as XGBoost holds them."""
-    if len(X) != len(y) or (weight is not None and len(weight) != len(X)):
-        raise InputError(
-            f"A partition has {len(X):,} rows of features but {len(y):,} labels. "
-            "Take both from one frame."
-        )
-    columns: dict[str, Any] = {str(name): _narrow(X[name]) for name in X.columns}
-    columns[LABEL] = _numbers(y)
-    if weight is not None:
-        columns[WEIGHT] = _numbers(weight)
-    return pd.DataFrame(columns, copy=False)
-
-
-def _narrow(values: pd.Series) -> Any:
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.array
-    with np.errstate(over="ignore"):  # what overflows is infinite, and told as such
-        return values.to_numpy(dtype=np.float32, na_value=np.nan)
-
-
-def _numbers(values: pd.Series) -> Any:
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        raise InputError(
-            f"Column {values.name!r} is {values.dtype}, but labels and weights are numbers."
-        )
-    return values.to_numpy(dtype=np.float32, na_value=np.nan)
-
-
-def _summary(part: pd.DataFrame, features: Sequence[str]) -> Summary:
-    label = part[LABEL].to_numpy()
+def _summary(part: pd.DataFrame, features: Sequence[str], rule: LabelRule) -> Summary:
     found: dict[str, tuple[int, str]] = {}
 
     def note(problem: str, bad: Any, example: Callable[[int], Any]) -> None:
         if bad.any():
             found[problem] = (int(bad.sum()), str(example(int(np.argmax(bad)))))
 
-    note("have no label", np.isnan(label), label.__getitem__)
+    labels = _note_labels(part, rule, note)
     if WEIGHT in part.columns:
         weight = part[WEIGHT].to_numpy()
         wrong = ~(np.isfinite(weight) & (weight >= 0))
         note("have a weight that is missing, infinite or negative", wrong, weight.__getitem__)
+    for name in columns_of(MARGIN, part.columns):
+        margin = part[name].to_numpy()
+        wrong = ~np.isfinite(margin)
+        note("have a base margin that is missing or infinite", wrong, margin.__getitem__)
     for name in features:
         if not isinstance(part[name].dtype, pd.CategoricalDtype):
             values = part[name].to_numpy()
             note(f"have an infinite {name!r} (as float32)", np.isinf(values), values.__getitem__)
-    labels, counts = np.unique(label[~np.isnan(label)], return_counts=True)
-    return Summary(len(part), dict(zip(labels.tolist(), counts.tolist(), strict=True)), found)
+    return Summary(len(part), labels, found)
+
+
+def _note_labels(part: pd.DataFrame, rule: LabelRule, note: Callable[..., None]) -> dict[Any, int]:
+    if bounds := columns_of(BOUNDS, part.columns):
+        lower, upper = (part[name].to_numpy() for name in bounds)
+        wrong = ~((lower >= 0) & np.isfinite(lower) & (upper >= lower))
+        of = "have no lower bound from 0 on, or no upper bound from it on (infinite: still alive)"
+        note(of, wrong, lambda place: f"{lower[place]:g} to {upper[place]:g}")
+        return {}
+    label = part[LABEL].to_numpy()
+    missing = np.isnan(label)
+    note("have no label", missing, label.__getitem__)
+    note("have an infinite label (as float32)", np.isinf(label), label.__getitem__)
+    below = label <= rule.lowest if rule.open else label < rule.lowest
+    beyond = (below | (label > rule.highest)) & np.isfinite(label)
+    note(f"have a label beyond what the objective takes ({rule.words})", beyond, label.__getitem__)
+    if not rule.counted:
+        return {}
+    labels, counts = np.unique(label[~missing], return_counts=True)
+    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
 
 
 def _raise_problems(summary: Summary, name: str) -> None:

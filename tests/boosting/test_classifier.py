@@ -185,7 +185,7 @@ def test_it_is_a_scikit_learn_estimator(client: Client) -> None:
     ("parameters", "message"),
     [
         ({"maxdepth": 3}, r"Unknown parameter 'maxdepth' \(nearest: 'max_depth'\)"),
-        ({"objective": "reg:squarederror"}, "a classifier gives probabilities"),
+        ({"objective": "reg:squarederror"}, "XGBClassifier takes binary:logistic, multi:softprob"),
         ({"device": "gpu"}, "device is 'gpu'; it must be one of auto, cpu, cuda"),
         ({"early_stopping_rounds": 5}, "early_stopping_rounds needs an eval_set"),
     ],
@@ -281,3 +281,54 @@ def test_a_missing_column_is_named(client: Client, payments: pd.DataFrame) -> No
     model = fitted(cut(payments, 1))
     with pytest.raises(MissingColumnError, match=r"no column 'hour'"):
         model.predict_proba(payments[["amount", "country"]])
+
+
+def test_an_objective_of_ones_own_gives_probabilities(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    def logistic(label: Any, margin: Any) -> tuple[Any, Any]:
+        probability = 1 / (1 + np.exp(-margin))
+        return probability - label, probability * (1 - probability)
+
+    table = cut(payments, 3)
+    own = fitted(table, objective=logistic)
+    assert scores(own, payments) == pytest.approx(scores(fitted(table), payments), abs=1e-5)
+    weighted = XGBClassifier(**PARAMETERS, objective=logistic).fit(
+        table[FEATURES], table["fraud"], sample_weight=table["weight"]
+    )
+    plain = XGBClassifier(**PARAMETERS).fit(
+        table[FEATURES], table["fraud"], sample_weight=table["weight"]
+    )
+    assert scores(weighted, payments) == pytest.approx(scores(plain, payments), abs=1e-5)
+
+
+def test_a_margin_for_each_class_is_where_trees_start(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    classes = payments["hour"] // 8
+    start = pd.DataFrame(np.random.default_rng(0).normal(size=(len(payments), 3)))
+    X = payments[["amount", "country"]]
+    own = XGBClassifier(**PARAMETERS).fit(X, classes, base_margin=start)
+    peer = xgboost.XGBClassifier(**PARAMETERS, enable_categorical=True, n_jobs=1)
+    peer.fit(X, classes, base_margin=start)
+    found = own.predict_proba(X, base_margin=start)
+    assert np.array_equal(found, peer.predict_proba(X, base_margin=start))
+
+
+def test_one_class_in_a_partition_is_no_matter(client: Client, payments: pd.DataFrame) -> None:
+    ordered = payments.sort_values("fraud", kind="stable", ignore_index=True)
+    assert fitted(cut(ordered, 6))._raw == fitted(cut(ordered, 1))._raw
+
+
+def test_a_checkpoint_of_another_training_is_refused(
+    client: Client, payments: pd.DataFrame, tmp_path: Any
+) -> None:
+    table, path = cut(payments, 2), tmp_path / "checkpoint"
+    fitted(table, checkpoint_every=4, checkpoint_path=path)
+    X, y = table[FEATURES], table["fraud"]
+    longer = XGBClassifier(**{**PARAMETERS, "n_estimators": 20}).fit(X, y, resume_from=path)
+    assert longer._raw == fitted(table, n_estimators=20)._raw
+    with pytest.raises(InputError, match="other parameters, columns or numbers of rows"):
+        XGBClassifier(**{**PARAMETERS, "max_depth": 5}).fit(X, y, resume_from=path)
+    with pytest.raises(InputError, match="other parameters, columns or numbers of rows"):
+        XGBClassifier(**PARAMETERS).fit(X[["hour"]], y, resume_from=path)
