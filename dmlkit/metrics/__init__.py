@@ -1,9 +1,11 @@
 """Metrics over a cluster: exact on any partitioning, no column gathered on the client."""
 
+from dmlkit.metrics.calibration import Calibrator
 from dmlkit.metrics.cards import card_precision_at_k
 from dmlkit.metrics.curves import precision_recall_curve, roc_curve
 from dmlkit.metrics.evaluation import evaluate_binary
 from dmlkit.metrics.gain import best_threshold
+from dmlkit.metrics.groups import evaluate_groups
 from dmlkit.metrics.probability import (
     brier_score_loss,
     calibration_bins,
@@ -24,11 +26,12 @@ from dmlkit.metrics.results import (
     GainCurve,
     ScoreHistogram,
 )
-from dmlkit.metrics.threshold import precision_score, recall_score
+from dmlkit.metrics.threshold import precision_score, recall_score, threshold_at_capacity
 
 __all__ = [
     "BinaryEvaluation",
     "CalibrationBins",
+    "Calibrator",
     "Costs",
     "Curve",
     "GainCurve",
@@ -39,6 +42,7 @@ __all__ = [
     "calibration_bins",
     "card_precision_at_k",
     "evaluate_binary",
+    "evaluate_groups",
     "expected_calibration_error",
     "lift",
     "log_loss",
@@ -48,4 +52,5 @@ __all__ = [
     "recall_score",
     "roc_auc_score",
     "roc_curve",
+    "threshold_at_capacity",
 ]

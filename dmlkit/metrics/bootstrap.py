@@ -1,7 +1,8 @@
 """Bootstrap intervals of metrics by whole entities or days, without moving rows for each replicate.
 
 Each partition counts its rows by block, class and score bin; the counts are added up, and the
-client draws blocks. Log loss, Brier score, precision and recall are exact for what was drawn. ROC
+client draws blocks. Log loss, Brier score, precision, recall and the calibration error are exact
+for what was drawn (the last leans high: what is drawn is noisier than what it is drawn from). ROC
 AUC and average precision take the rows of a bin as tied. A bin holds at most 1/256 of the
 positives and of the negatives (but for a single score that has more), so that the AUC is within
 1/256. How far off the bins are for the rows as they are is known, and replicates are shifted by
@@ -30,6 +31,9 @@ __all__ = ["BlockCounts", "Blocks", "bootstrap_intervals", "lazy_counts", "mean_
 
 #: Bins hold at most one part in this many of a class.
 STEPS = 256
+
+#: Bins of equal width that calibration is looked at in.
+TENTHS = 10
 
 #: Entities or days are put into so many groups at most, each of which is drawn as a whole.
 MOST_BLOCKS = 200
@@ -83,8 +87,8 @@ class BlockCounts:
     ----------
     cuts : (bins,) float64 array
         The lowest score of each bin, falling; the threshold is one of them.
-    sums : (blocks, 2, 3, bins) float64 array
-        For negatives and positives: rows, and the sums of their log loss and squared error.
+    sums : (blocks, 2, 4, bins) float64 array
+        For negatives and positives: rows, and the sums of log loss, squared error and score.
     """
 
     cuts: Array
@@ -128,15 +132,16 @@ def bootstrap_intervals(
     Returns
     -------
     dict
-        ``roc_auc``, ``average_precision``, ``log_loss``, ``brier``, ``precision``, ``recall``.
+        ``roc_auc``, ``average_precision``, ``log_loss``, ``brier``, ``precision``, ``recall``,
+        ``expected_calibration_error``.
     """
     if replicates < 0:
         raise ConfigurationError(f"replicates is {replicates}; it must be 0 or more.")
     if replicates == 0:
         return {}
-    flagged = counts.cuts >= threshold
-    point = metrics_of(counts.sums.sum(axis=0, keepdims=True), flagged)
-    drawn = metrics_of(_draw(counts.sums, replicates, np.random.default_rng(seed)), flagged)
+    sums, drawn_sums = counts.sums, _draw(counts.sums, replicates, np.random.default_rng(seed))
+    point = metrics_of(sums.sum(axis=0, keepdims=True), counts.cuts, threshold)
+    drawn = metrics_of(drawn_sums, counts.cuts, threshold)
     shifted = {name: values + (exact[name] - point[name][0]) for name, values in drawn.items()}
     return {
         name: _percentiles(np.maximum(values, 0) if name == "log_loss" else np.clip(values, 0, 1))
@@ -150,16 +155,19 @@ def mean_interval(values: Array, *, replicates: int = 200, seed: int = 0) -> tup
     return _percentiles(np.asarray(values)[draws].mean(axis=1))
 
 
-def metrics_of(sums: Array, flagged: NDArray[np.bool_]) -> dict[str, Array]:
+def metrics_of(sums: Array, cuts: Array, threshold: float) -> dict[str, Array]:
     """Compute metrics of each replicate; a bin's rows tie.
 
     Parameters
     ----------
-    sums : (replicates, 2, 3, bins) array
+    sums : (replicates, 2, 4, bins) array
         As in `BlockCounts`.
-    flagged : (bins,) bool array
-        Which bins reach the threshold.
+    cuts : (bins,) array
+        As in `BlockCounts`.
+    threshold : float
+        From which on rows are flagged.
     """
+    flagged = cuts >= threshold
     negatives, positives = sums[:, 0, 0], sums[:, 1, 0]
     below, above = np.cumsum(negatives, axis=1), np.cumsum(positives, axis=1)
     rows = below[:, -1] + above[:, -1]
@@ -175,7 +183,17 @@ def metrics_of(sums: Array, flagged: NDArray[np.bool_]) -> dict[str, Array]:
             "brier": sums[:, :, 2].sum(axis=(1, 2)) / rows,
             "precision": np.nan_to_num(caught / checked),
             "recall": caught / above[:, -1],
+            "expected_calibration_error": _calibration_errors(sums, cuts) / rows,
         }
+
+
+def _calibration_errors(sums: Array, cuts: Array) -> Array:
+    """Return the distance of scores to positives in each tenth, added up, for each replicate."""
+    tenth = np.clip((cuts * TENTHS).astype(np.int64), 0, TENTHS - 1)
+    apart = sums[:, 1, 0] - sums[:, :, 3].sum(axis=1)
+    in_tenths = apart @ (tenth[:, None] == np.arange(TENTHS))
+    errors: Array = np.abs(in_tenths).sum(axis=1)
+    return errors
 
 
 def _draw(sums: Array, replicates: int, random: np.random.Generator) -> Array:
@@ -209,7 +227,7 @@ def _cut(steps: int, ranked: Ranked) -> Array:
 
 
 def _cuts(cuts: list[Array], threshold: float) -> Array:
-    return np.unique(np.concatenate([*cuts, [threshold]]))[::-1]
+    return np.unique(np.concatenate([*cuts, [threshold], np.arange(TENTHS) / TENTHS]))[::-1]
 
 
 def _count(
@@ -221,7 +239,8 @@ def _count(
     loss = np.where(rows.label, if_positive, if_negative)
     square = (rows.label - rows.score) ** 2
     size = blocks.count * 2 * len(cuts)
-    sums = [np.bincount(cell, weights, minlength=size) for weights in (None, loss, square)]
+    weights = (None, loss, square, rows.score)
+    sums = [np.bincount(cell, each, minlength=size) for each in weights]
     shape = (blocks.count, 2, len(cuts))
     return np.stack([each.reshape(shape) for each in sums], axis=2).astype(np.float64)
 

@@ -1,15 +1,24 @@
-"""Precision and recall of rows that are flagged because their score reaches a threshold."""
+"""Rows that are flagged because their score reaches a threshold, and thresholds by capacity."""
 
 import math
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from dmlkit.errors import ConfigurationError
 from dmlkit.metrics.lines import Totals
 from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.ranking import need_positives
 from dmlkit.metrics.rows import scored_rows
 
-__all__ = ["precision_above", "precision_score", "recall_above", "recall_score"]
+__all__ = [
+    "precision_above",
+    "precision_score",
+    "recall_above",
+    "recall_score",
+    "threshold_at_capacity",
+]
 
 
 def precision_score(
@@ -68,6 +77,34 @@ def recall_score(
     return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [metric])[0])
 
 
+def threshold_at_capacity(
+    y_true: Any, y_score: Any, *, share: float, sample_weight: Any = None
+) -> float:
+    """Find the lowest score from which on no more than a share of the rows is flagged.
+
+    Parameters
+    ----------
+    y_true, y_score, sample_weight
+        As of `precision_score`.
+    share : float
+        What can be taken care of, as a share of all rows.
+
+    Returns
+    -------
+    float
+        Just above the highest score where even its rows are too many.
+
+    Examples
+    --------
+    >>> threshold_at_capacity([0, 1, 1, 0], [0.9, 0.8, 0.3, 0.1], share=0.6)
+    0.8
+    """
+    if not 0 < share <= 1:
+        raise ConfigurationError(f"share is {share}; it must be above 0 and up to 1.")
+    metric = Metric(partial(_lowest_within, share), _lowest_score)
+    return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [metric])[0])
+
+
 def precision_above(threshold: float) -> Metric:
     """Return precision at a threshold as a `Metric`."""
     return Metric(partial(_flagged, threshold), _precision)
@@ -96,3 +133,14 @@ def _precision(counts: list[tuple[float, float]], _: Totals) -> float:
 def _recall(counts: list[tuple[float, float]], totals: Totals) -> float:
     need_positives(totals, "recall")
     return math.fsum(positive for positive, _ in counts) / totals.positives
+
+
+def _lowest_within(share: float, ranked: Ranked) -> float:
+    """Return the lowest score down to which the rows are within the share; infinite for none."""
+    within = ranked.lines.score[ranked.flagged <= share * ranked.totals.rows]
+    return float(within.min()) if len(within) else math.inf
+
+
+def _lowest_score(scores: list[float], totals: Totals) -> float:
+    lowest = min(scores)
+    return lowest if lowest < math.inf else float(np.nextafter(totals.highest, np.inf))

@@ -1,5 +1,6 @@
-"""Splits that keep the future out of the training rows."""
+"""Splits that keep the future, and other rows of the same group, out of the training rows."""
 
+from dmlkit.model_selection.grouped import GroupKFold, GroupSplit, count_parts
 from dmlkit.model_selection.temporal import (
     TimeSplit,
     TrainValidationTest,
@@ -7,4 +8,12 @@ from dmlkit.model_selection.temporal import (
     drop_known_entities,
 )
 
-__all__ = ["TimeSplit", "TrainValidationTest", "count_periods", "drop_known_entities"]
+__all__ = [
+    "GroupKFold",
+    "GroupSplit",
+    "TimeSplit",
+    "TrainValidationTest",
+    "count_parts",
+    "count_periods",
+    "drop_known_entities",
+]

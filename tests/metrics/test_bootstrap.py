@@ -35,7 +35,7 @@ def fine_scores(rows: int = 40_000) -> pd.DataFrame:
 def test_bins_change_the_area_by_less_than_their_bound():
     frame = fine_scores()
     counts = counted(frame, Blocks(), 0.5)
-    binned = metrics_of(counts.sums, counts.cuts >= 0.5)
+    binned = metrics_of(counts.sums, counts.cuts, 0.5)
     exact = roc_auc_score(frame["label"], frame["score"])
     assert binned["roc_auc"][0] != exact
     assert binned["roc_auc"][0] == pytest.approx(exact, abs=1 / STEPS)
@@ -53,7 +53,7 @@ def test_a_replicate_shifted_by_the_known_difference_is_the_metric_of_its_drawn_
     counts = counted(frame, Blocks(entity="card"), 0.5)
     times = np.random.default_rng(0).multinomial(200, np.full(200, 1 / 200), size=20)
     times[0] = 1  # the point itself
-    drawn = metrics_of(np.tensordot(times.astype(float), counts.sums, axes=1), counts.cuts >= 0.5)
+    drawn = metrics_of(np.tensordot(times.astype(float), counts.sums, axes=1), counts.cuts, 0.5)
     source = source_of(frame, "label", "score", others=["card"])
     block = Blocks(entity="card").of(frame, source.compute(source.rows)[0][0])
     for name, metric, bound in (
