@@ -1,20 +1,17 @@
 """What the scheduler knows of running trainings: who is ready, which round, the last checkpoint.
 
 Every worker reaches the scheduler, and it outlives them: so it is here that the processes of a
-training find each other (XGBoost's tracker), and that a checkpoint is safe from a worker's death.
-A client installs this on any running scheduler.
+training learn of each other, and that a checkpoint is safe from a worker's death. A client installs
+this on any running scheduler; it needs no XGBoost.
 """
 
 import contextlib
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client
-from distributed.comm import get_address_host
-from xgboost.tracker import RabitTracker
 
 __all__ = ["Failure", "Sight", "begin", "end", "evict", "evict_silent", "look", "report_from"]
 
@@ -26,9 +23,6 @@ TOPIC = "dmlkit"
 
 #: Seconds after which a training that no client looks at is forgotten.
 FORGOTTEN = 600.0
-
-#: Seconds in which the operations of one round must end between processes that are all alive.
-COLLECTIVE_TIMEOUT = 300
 
 News = Sequence[tuple[str, int, Any]]
 
@@ -89,6 +83,7 @@ class Sight:
 @dataclass
 class _Attempt:
     shards: int
+    token: str
     ready: set[int] = field(default_factory=set)
     finished: set[int] = field(default_factory=set)
     reported: dict[str, float] = field(default_factory=dict)
@@ -98,7 +93,6 @@ class _Attempt:
     checkpoints: int = 0
     result: bytes | None = None
     failures: list[Failure] = field(default_factory=list)
-    tracker: RabitTracker | None = None
     peers: dict[str, Any] = field(default_factory=dict)
     looked: float = field(default_factory=time.monotonic)
 
@@ -120,16 +114,17 @@ class _Attempts:
             self._take(attempt, worker, kind, rank, content)
         if len(attempt.ready) < attempt.shards:
             return {}
-        if attempt.shards > 1 and attempt.tracker is None:
-            _start_tracker(attempt, self.scheduler.address)
         return {"go": attempt.peers}
 
     def _take(self, attempt: _Attempt, worker: str, kind: str, rank: int, content: Any) -> None:
         if kind == "ready":
             attempt.ready.add(rank)
+            attempt.peers |= content
         elif kind == "round":
             attempt.rounds, attempt.round_at = content["round"], time.monotonic()
-            self.scheduler.log_event(TOPIC, {"kind": "training-round", **content})
+            self.scheduler.log_event(
+                TOPIC, {"kind": "training-round", "attempt": attempt.token, **content}
+            )
         elif kind == "checkpoint":
             attempt.checkpoint = content
             attempt.checkpoints += 1
@@ -203,7 +198,7 @@ def _begin(token: str, shards: int, dask_scheduler: Any = None) -> None:
     for old, attempt in list(attempts.running.items()):
         if time.monotonic() - attempt.looked > FORGOTTEN:
             _end(old, dask_scheduler)
-    attempts.running[token] = _Attempt(shards)
+    attempts.running[token] = _Attempt(shards, token)
 
 
 def _look(
@@ -250,15 +245,7 @@ def _is_silent(state: Any, reported: float | None, silence: float) -> bool:
 
 
 def _end(token: str, dask_scheduler: Any = None) -> None:
-    attempt = _attempts(dask_scheduler).running.pop(token, None)
-    if attempt is not None and attempt.tracker is not None:
-        # It may wait for its thread, which the scheduler's loop must not.
-        threading.Thread(target=_free, args=(attempt.tracker,), daemon=True).start()
-
-
-def _free(tracker: RabitTracker) -> None:
-    with contextlib.suppress(Exception):  # it complains of a training that failed
-        tracker.free()
+    _attempts(dask_scheduler).running.pop(token, None)
 
 
 async def _evict(workers: list[str], dask_scheduler: Any = None) -> None:
@@ -276,22 +263,3 @@ async def _evict(workers: list[str], dask_scheduler: Any = None) -> None:
 async def _restart(scheduler: Any, nanny: str) -> None:
     with contextlib.suppress(Exception):  # cut off with its worker: nothing can be done from here
         await scheduler.rpc(nanny).restart(timeout=30, reason="dmlkit: frozen while training")
-
-
-def _start_tracker(attempt: _Attempt, address: str) -> None:
-    host = "127.0.0.1" if address.startswith("inproc:") else get_address_host(address)
-    # Sorted by task, so that a rank stands for the same rows in each run.
-    tracker = RabitTracker(n_workers=attempt.shards, host_ip=host, sortby="task")
-    tracker.start()
-    attempt.tracker = tracker
-    attempt.peers = {
-        **tracker.worker_args(),
-        "dmlc_timeout": COLLECTIVE_TIMEOUT,
-        "dmlc_retry": 1,
-    }
-    threading.Thread(target=_wait, args=(tracker,), name="xgboost-tracker", daemon=True).start()
-
-
-def _wait(tracker: RabitTracker) -> None:
-    with contextlib.suppress(Exception):  # a training that failed: its workers say why
-        tracker.wait_for()

@@ -84,7 +84,9 @@ def train(
     while True:
         placed = _placed(shards, workers)
         attempt = _Attempt(
-            HostOrders(uuid.uuid4().hex, plan, checkpoint, threads, endurance.worker_timeout),
+            HostOrders(
+                uuid.uuid4().hex, plan, checkpoint, shards, threads, endurance.worker_timeout
+            ),
             placed,
             client,
             endurance,
@@ -119,6 +121,8 @@ class _Attempt:
         count = sum(len(ranks) for ranks in self.placed.values())
         try:
             attempts.begin(self.client, self.orders.token, count)
+            spread = {worker: len(ranks) for worker, ranks in self.placed.items()}
+            restarts.attempt(self.orders.token, self.orders.plan, spread)
         except Exception as error:
             raise _scheduler_lost(error, restarts) from error
         futures = {

@@ -1,6 +1,8 @@
 """What a training survived, and how much of it is put up with."""
 
 import time
+import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from distributed import Client
 
 from dmlkit.boosting.attempts import TOPIC, Failure
 from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.plan import Plan
 from dmlkit.errors import TrainingError
 
 __all__ = ["Endurance", "Restart", "Restarts"]
@@ -72,11 +75,22 @@ class Restarts:
         self._noticed = 0.0
         self._in_vain = 0
         self._kept = 0
+        self._about = {"training": uuid.uuid4().hex[:12], "client": client.id}
 
     def all(self) -> tuple[Restart, ...]:
         """Return them in order; what was not made up for by the end is made up for now."""
         self._make_up()
         return tuple(self._all)
+
+    def attempt(self, token: str, plan: Plan, shards: Mapping[str, int]) -> None:
+        """Tell the cluster that an attempt goes on: with which plan, and how many shards where."""
+        facts = {
+            "attempt": token,
+            "rounds": plan.rounds,
+            "early_stopping_rounds": plan.early_stopping_rounds,
+            "workers": dict(shards),
+        }
+        self._client.log_event(TOPIC, {"kind": "training-attempt", **self._about, **facts})
 
     def round_reached(self, rounds: int) -> None:
         """Take in that so many rounds are done."""
@@ -130,7 +144,9 @@ class Restarts:
             self._tell(self._all[-1])
 
     def _tell(self, restart: Restart) -> None:
-        self._client.log_event(TOPIC, {"kind": "training-restart", **asdict(restart)})
+        self._client.log_event(
+            TOPIC, {"kind": "training-restart", **self._about, **asdict(restart)}
+        )
 
 
 def _sentence(failure: Failure) -> str:

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import distributed
+from distributed.comm import get_address_host
 from distributed.utils import sync
 from distributed.worker import thread_state
 
@@ -44,6 +45,8 @@ class HostOrders:
     plan : Plan
     checkpoint : bytes or None
         Where to go on.
+    shards : int
+        How many there are on all workers.
     threads : int
         Of each process.
     silence : float
@@ -53,6 +56,7 @@ class HostOrders:
     token: str
     plan: Plan
     checkpoint: bytes | None
+    shards: int
     threads: int
     silence: float
 
@@ -229,8 +233,16 @@ def _start(
     threading.Thread(target=shard.listen, name=f"dmlkit-shard-{rank}", daemon=True).start()
     checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)
     same = frozenset(set(evaluations) - set(own))
-    shard.say("orders", Orders(orders.plan, rank, same, orders.threads, checkpoint))
+    host = None if rank or orders.shards == 1 else _host_name()
+    told = Orders(orders.plan, rank, orders.shards, host, same, orders.threads, checkpoint)
+    shard.say("orders", told)
     return shard
+
+
+def _host_name() -> str:
+    """Return the address at which other workers reach this one's host."""
+    address = distributed.get_worker().address
+    return "127.0.0.1" if address.startswith("inproc:") else get_address_host(address)
 
 
 def _check_lengths(tables: Sequence[Rows]) -> None:

@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xgboost
 from xgboost import collective
+from xgboost.tracker import RabitTracker
 
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.matrices import matrix_of_batches
-from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
 
 __all__ = ["BEAT", "Orders", "serve"]
@@ -27,6 +29,12 @@ BEAT = 1.0
 
 #: At most one message about rounds in so many seconds.
 MESSAGE_INTERVAL = 0.25
+
+#: Seconds in which the operations of one round must end between processes that are all alive.
+COLLECTIVE_TIMEOUT = 300
+
+#: Seconds that the others have to end after the process that brought them together.
+PATIENCE = 60
 
 #: In an error of XGBoost's, these tell that another process of the training is gone or late.
 LOST_PEER = ("/collective/", "Ring allreduce", "Invalid worker address", "allreduce failed")
@@ -41,6 +49,10 @@ class Orders:
     plan : Plan
     rank : int
         The number of the shard.
+    shards : int
+        How many there are.
+    host : str or None
+        Where this process lets all of them find each other, if it is the one that does.
     same_as_training : frozenset of str
         Evaluation tables that are the training rows.
     threads : int
@@ -50,6 +62,8 @@ class Orders:
 
     plan: Plan
     rank: int
+    shards: int
+    host: str | None
     same_as_training: frozenset[str]
     threads: int
     checkpoint: Checkpoint | None
@@ -59,10 +73,14 @@ def serve(connection: Connection) -> None:
     """Train as told over the connection, and end."""
     with_worker = _Worker(connection)
     orders = with_worker.wait_for("orders")
-    with_worker.say("ready")
+    tracker = None if orders.host is None else _started_tracker(orders.host, orders.shards)
+    with_worker.say("ready", {} if tracker is None else tracker.worker_args())
     peers = with_worker.wait_for("go")
     try:
-        _train(orders, peers, with_worker)
+        trained = _train(orders, peers, with_worker)
+        if tracker is not None:
+            tracker.wait_for(PATIENCE)  # the others may still be saying goodbye
+        with_worker.say("done", pickle.dumps(trained) if orders.rank == 0 else None)
     except Exception as error:
         lost = isinstance(error, xgboost.core.XGBoostError) and any(
             sign in str(error) for sign in LOST_PEER
@@ -71,13 +89,20 @@ def serve(connection: Connection) -> None:
         os._exit(1)
 
 
-def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> None:
+def _started_tracker(host: str, shards: int) -> RabitTracker:
+    # Sorted by task, so that a rank stands for the same rows in each run.
+    tracker = RabitTracker(n_workers=shards, host_ip=host, sortby="task")
+    tracker.start()
+    return tracker
+
+
+def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Trained:
     plan, told = orders.plan, _Sparingly(worker, orders)
     with xgboost.config_context(verbosity=0), _together(peers, orders.rank):
         matrix = matrix_of_batches(plan, lambda: worker.rows(None), orders.threads, ref=None)
         watched = [(_watched(orders, name, matrix, worker), name) for name in plan.tables]
         worker.say("built")
-        trained = boost(
+        return boost(
             plan,
             matrix,
             watched,
@@ -86,7 +111,6 @@ def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> None:
             tell=told.tell,
             keep=lambda checkpoint: worker.say("checkpoint", checkpoint.to_bytes()),
         )
-    worker.say("done", pickle.dumps(trained) if orders.rank == 0 else None)
 
 
 def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
@@ -95,11 +119,30 @@ def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
     return matrix_of_batches(orders.plan, lambda: worker.rows(name), orders.threads, ref=matrix)
 
 
-def _together(peers: Mapping[str, Any], rank: int) -> Any:
+@contextlib.contextmanager
+def _together(peers: Mapping[str, Any], rank: int) -> Iterator[None]:
     """Join the other processes of the training, if there are any."""
     if not peers:
-        return contextlib.nullcontext()
-    return collective.CommunicatorContext(**peers, dmlc_task_id=f"{rank:08d}")
+        yield
+        return
+    own = {"dmlc_task_id": f"{rank:08d}", "dmlc_timeout": COLLECTIVE_TIMEOUT, "dmlc_retry": 1}
+    with contextlib.ExitStack() as joined:
+        with _silent():
+            joined.enter_context(collective.CommunicatorContext(**peers, **own))
+        yield
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Let what native code writes to standard output go: a line for each process that joins."""
+    with Path(os.devnull).open("w") as nothing:
+        kept = os.dup(1)
+        os.dup2(nothing.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 class _Worker:
