@@ -8,7 +8,7 @@ INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
-.PHONY: help install demo test check format bench bench-windows lock clean
+.PHONY: help install demo test cluster-test check format bench bench-windows lock clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -42,6 +42,9 @@ demo: $(VENV)/.core  ## Generate card transactions, train, judge, report: demo/r
 
 test: $(VENV)/.dev  ## Run the whole test suite
 	@$(BIN)/pytest
+
+cluster-test: $(VENV)/.dev  ## What needs root and a container engine: the composed cluster
+	@$(BIN)/pytest -m engine -rs tests
 
 check: $(VENV)/.dev  ## Format, lint, types, import contract
 	@$(BIN)/ruff format --check --quiet .
