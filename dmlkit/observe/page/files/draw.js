@@ -6,7 +6,7 @@ import { figure, table } from "./words.js";
 function steps(low, high, count) {
   const raw = (high - low) / count || Math.abs(high) / count || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= raw);
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((one) => one >= raw);
   const found = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) found.push(tick);
   return found;
@@ -14,8 +14,9 @@ function steps(low, high, count) {
 
 // One metric on the rows it is told of, by round; `training` has restarts and early stopping.
 export function curves(drawn, training, width) {
-  const height = 190, left = 50, right = 14, top = 14, bottom = 26;
-  const stop = training.early_stop?.metric === drawn.at(-1).name ? training.early_stop : null;
+  const height = 190, left = 50, right = 10, top = 14, bottom = 26;
+  const going = ["running", "restarting"].includes(training.state);
+  const stop = going && training.early_stop?.metric === drawn.at(-1).name ? training.early_stop : null;
   const last = Math.max(...drawn.map((curve) => curve.points.at(-1)?.[0] ?? 1));
   const until = Math.max(last, stop ? stop.at : 1, 2);
   const values = drawn.flatMap((curve) => curve.points.map((point) => point[1]));
@@ -33,10 +34,7 @@ export function curves(drawn, training, width) {
   for (const tick of steps(1, until, 5)) {
     if (Number.isInteger(tick)) parts.push(s("text", { x: x(tick), y: height - 8, "text-anchor": tick > until * 0.95 ? "end" : "middle" }, String(tick)));
   }
-  if (stop && stop.at > last) {
-    parts.push(s("path", { class: "stop", d: `M${x(stop.at)} ${top}V${height - bottom}` }),
-      s("text", { x: x(stop.at) - 6, y: top + 10, "text-anchor": "end" }, `stops at ${stop.at} if no better`));
-  }
+  if (stop) parts.push(s("path", { class: "stop", d: `M${x(stop.at)} ${top}V${height - bottom}` }, s("title", {}, `stops at round ${stop.at} if no better`)));
   for (const restart of training.restarts) {
     const at = x(Math.max(restart.round, 1));
     parts.push(s("path", { class: "retry", d: `M${at} ${top}V${height - bottom}` }),
@@ -44,11 +42,8 @@ export function curves(drawn, training, width) {
         s("title", {}, `${restart.reason} Again from round ${restart.resumed_round}.`)));
   }
   drawn.forEach((curve, at) => parts.push(s("path", { class: at ? "curve second" : "curve", d: path(curve.points) })));
-  const judged = drawn.at(-1), here = [x(judged.best_round), y(judged.best)];
-  const beyond = here[0] > width * 0.6;
-  parts.push(s("circle", { class: "best", cx: here[0], cy: here[1], r: 5 }),
-    s("text", { class: "strong", x: here[0] + (beyond ? -9 : 9), y: here[1] + (judged.higher_is_better ? 18 : -10), "text-anchor": beyond ? "end" : "start" },
-      `best ${figure(judged.best)} in round ${judged.best_round}`));
+  const judged = drawn.at(-1);
+  parts.push(s("circle", { class: "best", cx: x(judged.best_round), cy: y(judged.best), r: 5 }));
   const spoken = drawn.map((curve) => `${table(curve.table)} ${curve.metric} ${figure(curve.last)}, best ${figure(curve.best)} in round ${curve.best_round}`).join("; ");
   return s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spoken }, parts);
 }

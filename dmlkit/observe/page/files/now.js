@@ -18,6 +18,13 @@ const OUTCOMES = {
 
 export const outcome = (loss) => OUTCOMES[loss.outcome](loss);
 
+// The restart of a training that a loss led to, in words.
+export function restartOf(story, loss) {
+  const restart = story.trainings.flatMap((one) => one.restarts).find((one) => one.worker === loss.worker && Math.abs(one.time - loss.time) < 120);
+  if (!restart) return null;
+  return `training went on from round ${whole(restart.resumed_round)}${restart.seconds_lost === null ? "" : `, ${duration(restart.seconds_lost)} lost`}`;
+}
+
 export function bar(story, behind) {
   const cluster = story.cluster;
   return [
@@ -64,7 +71,7 @@ export function alerts(story, run) {
   if (!lost.length && !amiss.length) return null;
   return h("section", { class: "trouble", "aria-label": "What went wrong" },
     lost.length > 0 && h("ul", { class: "alerts" }, lost.slice(0, 3).map((loss) => h("li", {},
-      h("span", { class: "when" }, clock(loss.time)), h("span", {}, h("b", {}, named(loss.name)), ` ${loss.text}`), h("span", { class: "quiet" }, outcome(loss)))),
+      h("span", { class: "when" }, clock(loss.time)), h("span", {}, h("b", {}, named(loss.name)), ` ${loss.text}`), h("span", { class: "quiet" }, [outcome(loss), restartOf(story, loss)].filter(Boolean).join("; ")))),
     lost.length > 3 && h("li", {}, h("a", { href: "#losses" }, `and ${lost.length - 3} more`))),
     amiss.length > 0 && h("ul", { class: "cautions" }, amiss.slice(0, 3).map((warning) => h("li", {}, warning.text))));
 }
@@ -99,6 +106,11 @@ export function stages(run) {
   })));
 }
 
+function restarted(restarts) {
+  const lost = restarts.reduce((sum, one) => sum + (one.seconds_lost ?? 0), 0);
+  return `▼ ${plural(restarts.length, "restart", "restarts")}${restarts.every((one) => one.seconds_lost !== null) ? `, ${duration(lost)} lost` : ""}`;
+}
+
 export function training(story, run, width) {
   const shown = story.trainings.find((one) => one.workflow === run.id && one.curves.length);
   if (!shown) return null;
@@ -107,17 +119,20 @@ export function training(story, run, width) {
     : [shown.curves];
   const share = shown.total ? shown.round / shown.total : 0;
   const going = shown.state === "running" || shown.state === "restarting";
+  const early = !going && shown.early_stop && shown.round < shown.total;
   const told = [
-    `round ${whole(shown.round)} of ${going ? "at most " : ""}${whole(shown.total)}`,
+    `${early ? "stopped early at round" : "round"} ${whole(shown.round)} of ${whole(shown.total)}`,
     shown.seconds_per_round !== null && `${shown.seconds_per_round < 1 ? `${Math.round(shown.seconds_per_round * 1000)} ms` : duration(shown.seconds_per_round)} each`,
     shown.state === "restarting" && "starting again after a failure",
-    going && shown.left && `${range(shown.left)} left`,
+    shown.state === "running" && shown.left && `${range(shown.left)} left`,
+    shown.state === "running" && shown.early_stop && shown.early_stop.at < shown.total && `stops at ${whole(shown.early_stop.at)} if no better`,
     Object.keys(shown.workers).length > 1 && `${Object.keys(shown.workers).length} workers`,
   ].filter(Boolean).join(", ");
   return h("section", {}, h("h2", {}, "Training ", h("span", { class: "quiet" }, told)),
     going && h("span", { class: "track", role: "progressbar", "aria-label": "rounds done", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) }, h("span", { style: { width: `${share * 100}%` } })),
     h("div", { class: "charts" }, metrics.slice(0, 3).map((drawn) => h("figure", {},
       h("figcaption", {}, h("b", {}, drawn[0].metric), drawn.map((curve, at) => h("span", { class: at ? "key second" : "key" }, `${table(curve.table)} ${figure(curve.last)}`)),
-        shown.restarts.length > 0 && h("span", {}, `▼ ${plural(shown.restarts.length, "restart", "restarts")}, ${duration(shown.restarts.reduce((sum, one) => sum + (one.seconds_lost ?? 0), 0))} lost`)),
+        h("span", { class: "key dot" }, `best ${figure(drawn.at(-1).best)} in round ${whole(drawn.at(-1).best_round)}`),
+        shown.restarts.length > 0 && h("span", { class: "again" }, restarted(shown.restarts))),
       curves(drawn, shown, Math.max(280, Math.floor(width)))))));
 }

@@ -1,7 +1,7 @@
 // What has happened: losses with their causes, warnings, and earlier runs.
 
 import { h } from "./build.js";
-import { outcome } from "./now.js";
+import { outcome, restartOf } from "./now.js";
 import { bytes, clock, duration, plural, whole } from "./words.js";
 
 const TAGS = { "went on": "good", "nothing lost": "good", "computing again": "wait", failed: "bad", "given up": "plain" };
@@ -14,8 +14,8 @@ function held(loss) {
   return parts.length ? parts.join(", ") : "held nothing, ran nothing";
 }
 
-function cost(loss) {
-  const parts = [];
+function cost(story, loss) {
+  const parts = [restartOf(story, loss)].filter(Boolean);
   if (loss.lost_tasks) parts.push(`${whole(loss.recomputed)} of ${plural(loss.lost_tasks, "result", "results")} computed again: ${duration(loss.recompute_seconds)} of computing`);
   if (loss.seconds !== null) parts.push(`made up for after ${duration(loss.seconds)}`);
   if (loss.back_after !== null) parts.push(`a new worker after ${duration(loss.back_after)}`);
@@ -34,7 +34,7 @@ export function losses(story) {
         h("th", { scope: "row" }, `${loss.name.length > 28 ? loss.worker : `worker ${loss.name}`}: `, h("span", { class: "cause" }, loss.text),
           h("details", {}, h("summary", {}, "How this is known"), h("ul", {}, loss.evidence.map((line) => h("li", {}, line)), h("li", {}, loss.worker)))),
         h("td", {}, held(loss), loss.stage && h("small", {}, `in stage ${loss.stage}`), loss.prefixes.length > 0 && h("small", {}, loss.prefixes.map(([name, count]) => `${name} × ${count}`).join(", "))),
-        h("td", {}, cost(loss)),
+        h("td", {}, cost(story, loss)),
         h("td", {}, h("span", { class: `tag ${TAGS[loss.outcome]}`, title: outcome(loss) }, loss.outcome)))))));
 }
 

@@ -7,11 +7,14 @@ import { bytes, clock, duration } from "./words.js";
 const MOST = 24;
 const LEGEND = { b: ["busy", "--busy"], i: ["idle", "--idle"], s: ["spilling", "--spill"], p: ["paused", "--paused"], f: ["silent", "--silent"] };
 
-function ticks(start, span, end) {
-  const count = 5, found = [];
-  for (let at = 0; at < count; at += 1) {
-    const text = at === 0 ? clock(start) : `+${duration(Math.round((span * at) / count))}`;
-    found.push(h("span", { style: { left: `${(100 * at) / count}%` } }, text));
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
+
+function ticks(start, span) {
+  const step = STEPS.find((one) => span / one <= 5.5) ?? STEPS.at(-1);
+  const found = [h("span", {}, clock(start))];
+  for (let at = step; at < span * 0.97; at += step) {
+    if (at / span < 0.12) continue;
+    found.push(h("span", { style: { left: `${(100 * at) / span}%` } }, `+${at < 100 ? `${at} s` : duration(at)}`));
   }
   return h("div", { class: "ticks", "aria-hidden": "true" }, found);
 }
