@@ -9,13 +9,8 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import (
-    ConfigurationError,
-    InputError,
-    MissingColumnError,
-    NotFittedError,
-    nearest,
-)
+from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
 
@@ -139,20 +134,11 @@ class Transformer(ABC):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return parameters_of(self)
 
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters; return itself."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name, value in parameters.items():
-            if name not in known:
-                guess = nearest(name, known)
-                hint = f" (nearest: {guess!r})" if guess else ""
-                raise ConfigurationError(
-                    f"{type(self).__name__} has no parameter {name!r}{hint}. "
-                    f"Known: {', '.join(known)}."
-                )
-            setattr(self, name, value)
+        set_parameters(self, **parameters)
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,6 @@
+"""Linear models on frames of any size, converging to scikit-learn's solutions."""
+
+from dmlkit.linear_model.least_squares import LinearRegression, Ridge
+from dmlkit.linear_model.logistic import LogisticRegression
+
+__all__ = ["LinearRegression", "LogisticRegression", "Ridge"]

@@ -1,0 +1,148 @@
+"""Tables as blocks of numbers that stay on the workers; models, which use them, are elsewhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dmlkit.errors import InputError, MissingColumnError
+from dmlkit.graph import add_up, for_each
+
+__all__ = ["Block", "Blocks", "blocks_of", "map_rows", "names_of"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of a partition.
+
+    Attributes
+    ----------
+    design : (n, features) float64 array
+    label, weight : (n,) float64 array
+    """
+
+    design: NDArray[np.float64]
+    label: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """All blocks of a table, held by the workers (or here, of a pandas frame)."""
+
+    parts: list[Any]
+    features: list[str]
+
+    def sum(self, function: Callable[..., Any], add: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function for each block with `arguments`, and add the results up.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a block and the arguments.
+        add : callable
+            Takes a list of results and returns one of the same kind.
+        """
+        if isinstance(self.parts[0], Block):
+            return add([function(part, *arguments) for part in self.parts])
+        return dask.compute(add_up(for_each(function, self.parts, *arguments), add))[0]
+
+
+def blocks_of(X: Any, y: Any, sample_weight: Any = None) -> Blocks:
+    """Bring a table to the workers as blocks.
+
+    Parameters
+    ----------
+    X : dask or pandas DataFrame
+    y, sample_weight : Series like X
+
+    Raises
+    ------
+    InputError
+        A column is no number, a value is missing, or partitions do not match.
+    """
+    names = names_of(X)
+    columns = [y] if sample_weight is None else [y, sample_weight]
+    if isinstance(X, pd.DataFrame):
+        return Blocks([_block(X, *columns)], names)
+    for column in columns:
+        if not isinstance(column, dd.Series) or column.npartitions != X.npartitions:
+            raise InputError(
+                "Labels and weights must be dask Series partitioned like the table. Take all "
+                "from one dask frame."
+            )
+    parts = for_each(_block, X.to_delayed(), *(column.to_delayed() for column in columns))
+    return Blocks(list(dask.persist(*parts)), names)
+
+
+def names_of(X: Any) -> list[str]:
+    """Return the columns of a frame, or raise an InputError when it is none."""
+    if not isinstance(X, (pd.DataFrame, dd.DataFrame)):
+        raise InputError(f"A dask or pandas DataFrame is needed, but this is {type(X).__name__}.")
+    return [str(name) for name in X.columns]
+
+
+def map_rows(
+    function: Callable[[NDArray[np.float64]], Any],
+    X: Any,
+    features: Sequence[str],
+    columns: Sequence[Any] | str,
+) -> Any:
+    """Call a function with the numbers of each partition, lazily where the frame is.
+
+    Parameters
+    ----------
+    function : callable
+        From (n, features) to (n,) or (n, columns).
+    X : dask or pandas DataFrame
+    features : sequence of str
+    columns : str or sequence
+        The name of the Series, or the columns of the DataFrame that comes out.
+    """
+    for name in features:
+        if name not in X.columns:
+            raise MissingColumnError.of("frame", name, X.columns)
+    chosen = X[list(features)]
+    if isinstance(X, pd.DataFrame):
+        return _mapped(chosen, function, columns)
+    meta = _mapped(chosen._meta, function, columns)
+    return dd.map_partitions(_mapped, chosen, function, columns, meta=meta)
+
+
+def _mapped(part: pd.DataFrame, function: Callable[..., Any], columns: Any) -> Any:
+    values = function(_numbers(part))
+    if isinstance(columns, str):
+        return pd.Series(values, index=part.index, name=columns)
+    return pd.DataFrame(values, index=part.index, columns=list(columns))
+
+
+def _block(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
+    label = _numbers(pd.DataFrame({"label": np.asarray(y)}))[:, 0]
+    ones = np.ones(len(label))
+    weights = ones if weight is None else np.asarray(weight, dtype=np.float64)
+    if not len(X) == len(label) == len(weights):
+        raise InputError(f"A partition has {len(X):,} rows, but {len(label):,} labels.")
+    return Block(_numbers(X), label, weights)
+
+
+def _numbers(part: pd.DataFrame) -> NDArray[np.float64]:
+    for name in part.columns:
+        if not pd.api.types.is_numeric_dtype(part[name].dtype):
+            raise InputError(
+                f"Column {name!r} is {part[name].dtype}, but a number is needed. Encode it first "
+                "(dmlkit.preprocessing)."
+            )
+    values = part.to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        column = part.columns[int(np.argmax(bad.any(axis=0)))]
+        raise InputError(
+            f"Column {column!r} has {int(bad.any(axis=1).sum()):,} rows of a partition that are "
+            "missing or infinite. Fill them in first (SimpleImputer)."
+        )
+    return values
