@@ -26,6 +26,7 @@ class EntityKey:
     by : tuple of str
         The entity: one column or several.
     time : str
+        Empty where rows have no order: no entity is cut in time then.
     unit : str
         In which times are counted: ``"us"``, or ``"ns"`` where a column has that resolution.
     """
@@ -46,12 +47,18 @@ class EntityKey:
         times : (n,) int64 array
         """
         columns = [rows[name] for name in self.by]
-        times = times_of(rows[self.time], self.unit)
+        times = self.times(rows)
         hashes = combined_hashes([hash_values(column) for column in columns])
         missing = np.logical_or.reduce([column.isna().to_numpy() for column in columns])
         if missing.any():
             hashes[missing] = hash_integers(times[missing])
         return hashes, times
+
+    def times(self, rows: Rows) -> np.ndarray:
+        """Return the time of each row, 0 for all where rows have none."""
+        if not self.time:
+            return np.zeros(len(rows), np.int64)
+        return times_of(rows[self.time], self.unit)
 
 
 def combined_hashes(hashes: Sequence[np.ndarray]) -> np.ndarray:

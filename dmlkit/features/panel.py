@@ -18,7 +18,7 @@ from dmlkit.features.panel_series import sort_panel
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
-from dmlkit.features.step import check_columns, check_keys, check_new, check_time
+from dmlkit.features.step import check_columns, check_keys, check_new
 
 __all__ = ["PanelLags"]
 
@@ -139,7 +139,7 @@ class PanelLags:
 
     def fit(self, frame: Any) -> "PanelLags":
         """Do nothing but check the columns: there is nothing to learn."""
-        self._check_values(frame._meta if hasattr(frame, "_meta") else frame)
+        self.check(frame._meta if hasattr(frame, "_meta") else frame)
         return self
 
     def transform(self, frame: Any, *, whole: bool = False, threads: int | None = None) -> Any:
@@ -165,7 +165,7 @@ class PanelLags:
         InputError
             Two rows of a series have the same time, or a column is missing or of the wrong type.
         """
-        self._check_values(frame._meta if hasattr(frame, "_meta") else frame)
+        self.check(frame._meta if hasattr(frame, "_meta") else frame)
         if isinstance(frame, pd.DataFrame):
             return self._of_whole(frame, threads or CPU_COUNT)
         if not whole:
@@ -173,9 +173,15 @@ class PanelLags:
         return frame.map_partitions(self._of_whole, 1, meta=self._of_whole(frame._meta, 1))
 
     def check(self, meta: pd.DataFrame) -> None:
-        """Raise when a frame with the columns of `meta` lacks what is needed for a shuffle."""
-        self._check_values(meta)
-        check_time(meta, self.time, "PanelLags")
+        """Raise when a frame with the columns of `meta` lacks what is needed."""
+        check_columns(meta, self.required_columns)
+        check_new(meta, self.get_feature_names_out())
+        dtype = meta[self.value].dtype
+        if not pd.api.types.is_numeric_dtype(dtype):
+            raise InputError(
+                f"Column {self.value!r} is {dtype}; a lag of it is no feature. Convert it to a "
+                "number."
+            )
 
     def others(self, unit: str) -> list[Source]:  # noqa: ARG002
         """Return the other tables that are looked at: none."""
@@ -210,7 +216,9 @@ class PanelLags:
         found[:, rows.codes < 0] = np.nan
         return dict(zip(self.get_feature_names_out(), found, strict=True))
 
-    def lagged(self, values: np.ndarray, starts: np.ndarray, threads: int = 1) -> np.ndarray:
+    def lagged(
+        self, values: np.ndarray, starts: np.ndarray, threads: int = 1, shift: int = 0
+    ) -> np.ndarray:
         """Return the features of series that lie one after the other: an (f, n) array.
 
         Parameters
@@ -218,8 +226,11 @@ class PanelLags:
         values : (n,) float array
         starts : (series + 1,) int64 array
         threads : int
+        shift : int
+            Rows that all lags are longer.
         """
         program = self.program
+        targets = program.targets + np.array([0, 0, shift, 0])
         found = np.empty((len(program.targets), len(values)), self.dtype)
         parts = BLOCKS_PER_THREAD * threads if threads > 1 else 1
         cuts = np.searchsorted(starts, np.linspace(0, len(values), parts + 1))
@@ -235,7 +246,7 @@ class PanelLags:
                 starts[begin : end + 1] - first,
                 program.operations,
                 program.parameters,
-                program.targets,
+                targets,
                 found,
                 first,
             )
@@ -281,16 +292,6 @@ class PanelLags:
         features = dict(zip(self.get_feature_names_out(), found, strict=True))
         added = pd.DataFrame(features, index=rows.frame.index, copy=False)
         return pd.concat([rows.frame, added], axis=1)
-
-    def _check_values(self, meta: pd.DataFrame) -> None:
-        check_columns(meta, self.required_columns)
-        check_new(meta, self.get_feature_names_out())
-        dtype = meta[self.value].dtype
-        if not pd.api.types.is_numeric_dtype(dtype):
-            raise InputError(
-                f"Column {self.value!r} is {dtype}; a lag of it is no feature. Convert it to a "
-                "number."
-            )
 
 
 def _whole(lag: Any) -> Any:

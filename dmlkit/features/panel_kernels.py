@@ -19,7 +19,9 @@ __all__ = [
     "MOMENTS",
     "QUANTILE",
     "VALUE",
+    "latest_features",
     "panel_features",
+    "running_states",
 ]
 
 (VALUE, DIFFERENCE, MOMENTS, MIN, MAX, QUANTILE, EXPANDING_MEAN, EWM_MEAN) = range(8)
@@ -240,3 +242,76 @@ def panel_features(values, starts, operations, parameters, targets, out, column)
             row[: min(lag, n)] = np.nan
             for i in range(n - lag):
                 row[lag + i] = result[which, i] if known[i] >= least else np.nan
+
+
+@compiled
+def running_states(values, starts, width, operations, parameters):  # type: ignore[no-untyped-def]
+    """Return the states of running operations before the last `width` rows of each series.
+
+    Returns
+    -------
+    (series, k, 2) float64 array
+        Zeros for operations on windows, which need none.
+    """
+    series = len(starts) - 1
+    states = np.zeros((series, len(operations), 2))
+    for number in range(len(operations)):
+        code, window = operations[number, 0], operations[number, 1]
+        if code not in (EXPANDING_MEAN, EWM_MEAN):
+            continue
+        for i in range(series):
+            own = values[starts[i] : max(starts[i + 1] - width, starts[i])]
+            out, known = np.empty((2, len(own))), np.empty(len(own))
+            run_operation(own, code, window, parameters[number], states[i, number], out, known)
+    return states
+
+
+@compiled
+def latest_features(  # type: ignore[no-untyped-def]
+    tails, end, states, operations, parameters, targets, out
+):
+    """Fill in the features of the row at column `end` of each series, which is to be forecast.
+
+    Parameters
+    ----------
+    tails : (series, width) float64 array
+        The last rows of each series and, behind them, forecasts; NaN before its first row.
+    end : int
+    states : (series, k, 2) float64 array
+        Of running operations before the first column.
+    operations, parameters, targets
+        As in `panel_features`.
+    out : (f, series) float array
+    """
+    for i in range(len(tails)):
+        done, newest = -1, -1
+        result, known = np.empty((2, 1)), 0.0
+        for feature in range(len(targets)):
+            number, which, lag, least = targets[feature]
+            stop = end - lag + 1
+            if number != done or stop != newest:
+                done, newest = number, stop
+                result, known = _latest(
+                    tails[i, : max(stop, 0)],
+                    states[i, number],
+                    operations[number],
+                    parameters[number],
+                )
+            out[feature, i] = result[which, -1] if known >= least else np.nan
+
+
+@compiled
+def _latest(values, state, operation, parameter):  # type: ignore[no-untyped-def]
+    """Return an operation's values at the last row, of as few rows as it needs, and the count."""
+    code, window, season = operation
+    n = len(values)
+    if n == 0:
+        return np.empty((2, 1)), 0.0
+    reach = window + 1 if code == DIFFERENCE else season * (window - 1) + 1
+    if code in (EXPANDING_MEAN, EWM_MEAN):
+        reach = n
+    first = max(n - reach, 0)
+    own = values[first + (n - 1 - first) % season : n : season].copy()
+    out, known = np.full((2, len(own)), np.nan), np.empty(len(own))
+    run_operation(own, code, window, parameter, state.copy(), out, known)
+    return out, known[-1]

@@ -1,0 +1,137 @@
+"""`Design`: what a model sees of a panel, for training and for each step of a forecast."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dmlkit.errors import ConfigurationError
+from dmlkit.features import FeatureSet, PanelLags
+from dmlkit.features.panel_series import SeriesRows
+from dmlkit.forecasting.frequency import Frequency
+from dmlkit.forecasting.origin import Origins
+from dmlkit.forecasting.panel import SERIES, TIME, VALUE
+from dmlkit.forecasting.transforms import TargetTransform, apply_all
+
+__all__ = ["TARGET", "WEIGHT", "Design"]
+
+TARGET, WEIGHT = "__target", "__weight"
+
+
+@dataclass(frozen=True)
+class Design:
+    """Features, target transforms and weights of a forecaster: all that is not the model.
+
+    Attributes
+    ----------
+    features : FeatureSet
+        One `PanelLags` of ``y``, and steps that look at one row at a time.
+    frequency : Frequency
+    transforms : tuple of TargetTransform
+    static : tuple of str
+        Columns that a series keeps: in the future they are what they were.
+    min_history : int
+        Rows with fewer rows before them are not trained on.
+    weight : str or None
+        A column.
+    half_life : float or None
+        In rows: a row that is so much older counts half.
+    """
+
+    features: FeatureSet
+    frequency: Frequency
+    transforms: tuple[TargetTransform, ...] = ()
+    static: tuple[str, ...] = ()
+    min_history: int = 1
+    weight: str | None = None
+    half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        lags = [step for step in self.features.steps if isinstance(step, PanelLags)]
+        if len(lags) != 1 or lags[0].value != VALUE:
+            raise ConfigurationError(
+                f"A forecaster needs one step PanelLags of {VALUE!r} among its features; there are "
+                f"{len(lags)}."
+            )
+        others = [s for s in self.features.steps if hasattr(s, "history") and s is not lags[0]]
+        if others:
+            raise ConfigurationError(
+                f"A forecaster takes PanelLags and steps that look at one row; this one looks at "
+                f"others: {others[0].explain()}."
+            )
+
+    @cached_property
+    def lags(self) -> PanelLags:
+        """The lags of the value."""
+        found: PanelLags = next(s for s in self.features.steps if isinstance(s, PanelLags))
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """The features, as the model has them."""
+        return self.features.get_feature_names_out()
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the panel that are read."""
+        weight = [self.weight] if self.weight else []
+        return list(dict.fromkeys([SERIES, TIME, VALUE, *self.known, *self.static, *weight]))
+
+    @property
+    def known(self) -> list[str]:
+        """The columns that must be known of the future."""
+        given = {SERIES, TIME, VALUE, *self.static}
+        return [name for name in self.features.required_columns if name not in given]
+
+    def training_rows(self, rows: SeriesRows, origins: Origins, shift: int) -> pd.DataFrame:
+        """Return features, target and weight of the rows before the origins.
+
+        Parameters
+        ----------
+        rows : SeriesRows
+        origins : Origins
+        shift : int
+            Rows that all lags are longer: a model for later steps sees no newer rows.
+        """
+        taken, starts = origins.history()
+        history = rows.frame.iloc[taken].reset_index(drop=True)
+        target, _ = apply_all(self.transforms, _values(history), starts)
+        lagged = self.lags.lagged(target, starts, shift=shift)
+        age = np.repeat(starts[1:], np.diff(starts)) - 1 - np.arange(len(history))
+        place = np.arange(len(history)) - np.repeat(starts[:-1], np.diff(starts))
+        used = np.isfinite(target) & (place >= self.min_history)
+        names = self.lags.get_feature_names_out()
+        columns = dict(zip(names, lagged[:, used], strict=True))
+        seen = self.at_rows(history[used].reset_index(drop=True), columns)
+        weight = self._weights(history, age)[used]
+        return seen.assign(**{TARGET: target[used], WEIGHT: weight})
+
+    def at_rows(self, rows: pd.DataFrame, lagged: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        """Return the features of rows whose lagged values are known."""
+        frame = rows.assign(**lagged)
+        for step in self.features.steps:
+            if not isinstance(step, PanelLags):
+                frame = step.apply(frame, self.features.learned_ or {})
+        return frame[self.names]
+
+    def _weights(self, history: pd.DataFrame, age: np.ndarray) -> np.ndarray:
+        weight = np.ones(len(history))
+        if self.weight is not None:
+            weight = history[self.weight].to_numpy(dtype=np.float64, na_value=0.0)
+        if self.half_life is not None:
+            weight = weight * 0.5 ** (age / self.half_life)
+        return weight
+
+
+def _values(history: pd.DataFrame) -> np.ndarray:
+    return history[VALUE].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def transformed_history(
+    design: Design, history: pd.DataFrame, starts: np.ndarray
+) -> tuple[np.ndarray, Sequence[Any]]:
+    """Return the transformed values of a history, and what undoes the transforms."""
+    return apply_all(design.transforms, _values(history), starts)

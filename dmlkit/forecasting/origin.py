@@ -1,0 +1,125 @@
+"""Where forecasts begin: for each series, how many of its rows are past and which are future."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from dmlkit.errors import InputError
+from dmlkit.features.panel_series import SeriesRows, time_numbers
+from dmlkit.forecasting.frequency import Frequency
+from dmlkit.forecasting.panel import SERIES, TIME, VALUE
+
+__all__ = ["FUTURE", "Cutoff", "Origins", "future_rows", "origins_of"]
+
+#: Marks rows that were given as future.
+FUTURE = "__future"
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """The last time that is past.
+
+    Attributes
+    ----------
+    last : timestamp, int or None
+        The same for all series: one that has no row there is not forecast, since it has ended or
+        not begun. None for each series' own last row.
+    back : int
+        Steps before that.
+    """
+
+    last: Any
+    back: int = 0
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The series that are forecast, and where in the rows their past ends.
+
+    Attributes
+    ----------
+    firsts, stops : (series,) int64 arrays
+        The first row, and the first that is not past any more.
+    ends : (series,) int64 array
+        Where the rows of the series end.
+    """
+
+    firsts: np.ndarray
+    stops: np.ndarray
+    ends: np.ndarray
+
+    def history(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the past rows, and where each series begins among them."""
+        lengths = self.stops - self.firsts
+        starts = np.r_[0, np.cumsum(lengths)].astype(np.int64)
+        taken = np.arange(starts[-1]) + np.repeat(self.firsts - starts[:-1], lengths)
+        return taken, starts
+
+
+def origins_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origins:
+    """Find where the forecasts of each series begin; series without any past are left out."""
+    frame, firsts, ends = rows.frame, rows.starts[:-1], rows.starts[1:]
+    if cutoff.last is None:
+        past = np.ones(len(frame), dtype=bool)
+        if FUTURE in frame:
+            past = ~frame[FUTURE].to_numpy(dtype=bool, na_value=False)
+        stops = firsts + _counts(past, rows.starts) - cutoff.back
+        chosen = stops > firsts
+    else:
+        last = frequency.ahead(pd.Series([cutoff.last]).astype(frame[TIME].dtype), -cutoff.back)
+        until = time_numbers(last)[0]
+        times = time_numbers(frame[TIME])
+        stops = firsts + _counts(times <= until, rows.starts)
+        chosen = stops > firsts
+        chosen[chosen] = times[stops[chosen] - 1] == until
+    known = _counts(frame[VALUE].notna().to_numpy(), np.r_[0, len(frame)])
+    if known.size and known[0]:
+        seen = np.r_[0, np.cumsum(frame[VALUE].notna().to_numpy())]
+        chosen &= seen[np.maximum(stops, firsts)] > seen[firsts]
+    else:
+        chosen[:] = False
+    return Origins(firsts[chosen], stops[chosen], ends[chosen])
+
+
+def future_rows(
+    rows: SeriesRows, origins: Origins, horizon: int, frequency: Frequency, known: list[str]
+) -> pd.DataFrame:
+    """Return the rows to forecast, step after step, each with the series in their order.
+
+    Rows that are not there are those before with a time of their own: static columns stay.
+
+    Raises
+    ------
+    InputError
+        Columns that must be known of the future are not.
+    """
+    step = np.repeat(np.arange(horizon), len(origins.stops))
+    stops, ends = np.tile(origins.stops, horizon), np.tile(origins.ends, horizon)
+    place = stops + step
+    there = place < ends
+    future = rows.frame.iloc[np.where(there, place, stops - 1)].reset_index(drop=True)
+    past = rows.frame[TIME].iloc[origins.stops - 1].reset_index(drop=True)
+    last = pd.concat([past] * horizon, ignore_index=True)
+    future[TIME] = frequency.ahead(last, step + 1)
+    future[VALUE] = future[VALUE].where(there)
+    lacking = ~there | (future[known].isna().any(axis=1).to_numpy() if known else False)
+    if known and lacking.any():
+        row = future.iloc[int(np.flatnonzero(lacking)[0])]
+        raise InputError(
+            f"{', '.join(map(repr, known))} must be known {horizon} steps ahead, but "
+            f"{int(lacking.sum()):,} rows are missing, such as {row[TIME]} of series "
+            f"{row[SERIES]!r}. Give them with `future`, or name columns that never change in "
+            "`static`."
+        )
+    return future
+
+
+def _counts(chosen: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return how many rows of each series are chosen."""
+    total = np.r_[0, np.cumsum(chosen)]
+    return total[starts[1:]] - total[starts[:-1]]
+
+
+Clock = Literal["common", "own"]

@@ -1,0 +1,111 @@
+"""Panels as forecasters use them: needed columns, whole series, a row at each step."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask.dataframe as dd
+import pandas as pd
+
+from dmlkit.errors import InputError
+from dmlkit.features.step import check_columns
+from dmlkit.forecasting.design import Design
+from dmlkit.forecasting.origin import FUTURE, Cutoff
+from dmlkit.forecasting.panel import (
+    SERIES,
+    TIME,
+    VALUE,
+    Gaps,
+    check_panel,
+    gather_series,
+    regular_panel,
+    summarise,
+)
+
+__all__ = ["Prepared", "prepare", "with_future"]
+
+#: Rows of a pandas frame for each partition.
+ROWS_PER_PARTITION = 200_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A panel that is ready for forecasting.
+
+    Attributes
+    ----------
+    frame : dask.dataframe.DataFrame
+        Lazy; each series in one partition, sorted, with a row at each step.
+    cutoff : Cutoff
+        The end of what is past.
+    eager : bool
+        It was a pandas frame, and results should be.
+    """
+
+    frame: Any
+    cutoff: Cutoff
+    eager: bool
+
+
+def prepare(panel: Any, design: Design, gaps: Gaps, common_end: bool) -> Prepared:
+    """Check a panel and bring the rows of each series together where they are not.
+
+    Raises
+    ------
+    InputError
+        The panel is empty, or a column is missing or of the wrong type.
+    """
+    eager = isinstance(panel, pd.DataFrame)
+    check_panel(panel if eager else panel._meta, design.columns)
+    lazy = _lazily(panel) if eager else panel
+    lazy = lazy[design.columns]
+    summary = summarise(lazy)
+    whole = lazy if summary.whole else gather_series(lazy)
+    frame = regular_panel(whole, design.frequency.text, gaps=gaps)
+    return Prepared(frame, Cutoff(summary.last if common_end else None), eager)
+
+
+def with_future(prepared: Prepared, design: Design, gaps: Gaps, future: Any) -> Prepared:
+    """Put rows of the future behind the history of their series; nothing leaves the cluster.
+
+    Raises
+    ------
+    InputError
+        A column that must be known is missing.
+    """
+    eager = isinstance(future, pd.DataFrame)
+    names = [name for name in design.columns if name not in (VALUE, design.weight)]
+    names = [name for name in names if name not in design.static or name in future.columns]
+    check_columns(future if eager else future._meta, [SERIES, TIME, *design.known])
+    later = _lazily(future) if eager else future
+    past = prepared.frame.assign(**{FUTURE: False})
+    later = later[names].assign(**{FUTURE: True, VALUE: float("nan")})
+    later = later.astype({name: past[name].dtype for name in (*names, VALUE)})
+    for name in past.columns:
+        if name not in later.columns:
+            later = later.assign(**{name: None}).astype({name: past[name].dtype})
+    both = gather_series(dd.concat([past, later[list(past.columns)]], interleave_partitions=True))
+    frame = both.map_partitions(_continued, prepared.cutoff, design.static, meta=both._meta)
+    return replace(prepared, frame=regular_panel(frame, design.frequency.text, gaps=gaps))
+
+
+def _lazily(panel: pd.DataFrame) -> Any:
+    """Return a pandas panel as partitions of about as many rows."""
+    partitions = max(1, len(panel) // ROWS_PER_PARTITION)
+    return dd.from_pandas(panel.reset_index(drop=True), npartitions=partitions, sort=False)
+
+
+def _continued(panel: pd.DataFrame, cutoff: Cutoff, static: tuple[str, ...]) -> pd.DataFrame:
+    """Drop given future rows that are past, and let static columns go on."""
+    if cutoff.last is not None:
+        panel = panel[~(panel[FUTURE] & (panel[TIME] <= cutoff.last))]
+    if len(panel) and panel.duplicated([SERIES, TIME]).any():
+        row = panel[panel.duplicated([SERIES, TIME])].iloc[0]
+        raise InputError(
+            f"`future` has a row at {row[TIME]} of series {row[SERIES]!r} that is there already. "
+            "Leave out what is past, and rows that are there twice."
+        )
+    panel = panel.reset_index(drop=True)
+    carried = {
+        name: panel.groupby(SERIES, sort=False, observed=True)[name].ffill() for name in static
+    }
+    return panel.assign(**carried)
