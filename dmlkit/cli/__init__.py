@@ -16,6 +16,7 @@ from dmlkit.cli.run import run
 from dmlkit.cli.schema import schema
 from dmlkit.cli.score import score
 from dmlkit.cli.stopping import stopping_in_order
+from dmlkit.cli.watch import watch
 from dmlkit.cli.workflows import workflows
 from dmlkit.errors import ConfigurationError, DmlkitError
 
@@ -56,5 +57,5 @@ def commands() -> None:
     """Raw tables in, a trained and judged model out, on any Dask cluster."""
 
 
-for command in (run, score, workflows, schema, clusters):
+for command in (run, watch, score, workflows, schema, clusters):
     commands.add_command(command)
