@@ -40,8 +40,8 @@ install: $(VENV)/.dev  ## Set up .venv with dmlkit and the development tools
 demo: $(VENV)/.core  ## Generate card transactions, train, judge, report: demo/report.html
 	@$(BIN)/dmlkit run fraud-detection --out demo
 
-test: $(VENV)/.dev  ## Run the whole test suite
-	@$(BIN)/pytest
+test: $(VENV)/.dev  ## Run the whole test suite, two files at a time
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 cluster-test: $(VENV)/.dev  ## What needs root and a container engine: the composed cluster
 	@$(BIN)/pytest -m engine -rs tests
