@@ -15,8 +15,9 @@ from dask.system import CPU_COUNT
 from dmlkit.cluster import current_client
 from dmlkit.errors import ConfigurationError
 from dmlkit.tables.card_world import Day, World, simulate_day
+from dmlkit.tables.retail_sales import retail_demand
 
-__all__ = ["card_transactions"]
+__all__ = ["card_transactions", "retail_demand"]
 
 PARTITION_BYTES = 128 * 2**20
 #: Of the columns together: two of 8 bytes for number and time, one for the amount, and so on.
