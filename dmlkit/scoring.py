@@ -10,9 +10,18 @@ import pandas as pd
 from dmlkit.boosting import Bundle
 from dmlkit.errors import InputError
 from dmlkit.features import FeatureSet
+from dmlkit.metrics import Calibrator
+from dmlkit.preprocessing import transformer_from_dict
 from dmlkit.tables import CheckedTable, Schema, check_table, read_table
 
-__all__ = ["ScoredTable", "read_renamed", "score_rows", "score_table"]
+__all__ = [
+    "CalibratedModel",
+    "ScoredTable",
+    "blank_markers",
+    "read_renamed",
+    "score_rows",
+    "score_table",
+]
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,38 @@ class ScoredTable:
     frame: Any
     checked: CheckedTable
     notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CalibratedModel:
+    """A model whose scores are turned into probabilities.
+
+    Parameters
+    ----------
+    model : XGBClassifier, XGBRegressor or LogisticRegression
+        Of a regressor, the lower the prediction the more probable is class 1: the less life is
+        left, the likelier a failure.
+    calibrator : Calibrator
+    """
+
+    model: Any
+    calibrator: Calibrator
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class, lazily: a frame like `X` with the columns 0, 1."""
+        if isinstance(X, pd.DataFrame):
+            return self._probabilities(X)
+        return X.map_partitions(self._probabilities, meta=self._probabilities(X._meta))
+
+    def raw_score(self, X: pd.DataFrame) -> pd.Series:
+        """Return what is calibrated: the model's probability, or its prediction turned round."""
+        classifies = hasattr(self.model, "predict_proba")
+        score = self.model.predict_proba(X)[1] if classifies else -self.model.predict(X)
+        return pd.Series(score)
+
+    def _probabilities(self, X: pd.DataFrame) -> pd.DataFrame:
+        chance = np.asarray(self.calibrator.predict(self.raw_score(X)))
+        return pd.DataFrame({0: 1 - chance, 1: chance}, index=X.index)
 
 
 def score_rows(model: Any, frame: Any, feature_names: Sequence[str], keep: Sequence[str]) -> Any:
@@ -85,6 +126,8 @@ def score_table(
     InputError
         A table cannot be read, or does not fit the schema that the model was trained with.
     """
+    if "kind" in bundle.features:  # a transformer: no row needs another one
+        return _score_row_by_row(bundle, data, quarantine, max_bad_share)
     feature_set = FeatureSet.from_dict(bundle.features)
     checked = _checked(_read(data, bundle), bundle, max_bad_share, quarantine)
     frame, notices, past = checked.frame, [], None
@@ -97,9 +140,59 @@ def score_table(
             past = _without_rows_of(frame, past, bundle.schema.get("unique", ()))
     featured = feature_set.transform(frame) if past is None else feature_set.update(frame, past)
     names = feature_set.get_feature_names_out()
-    scores = score_rows(bundle.model, featured, names, bundle.metadata["keys"])
+    scores = score_rows(_model_of(bundle), featured, names, bundle.metadata["keys"])
     scores = scores.assign(flagged=scores["score"] >= bundle.flagged_from())
     return ScoredTable(scores, checked, tuple(notices))
+
+
+def blank_markers(table: Any, markers: Sequence[str]) -> Any:
+    """Return a table without the texts that stand for missing values, such as ``"?"``, lazily."""
+    if not markers:
+        return table
+    return table.map_partitions(_without_markers, list(markers), meta=table._meta)
+
+
+def _without_markers(part: pd.DataFrame, markers: list[str]) -> pd.DataFrame:
+    text = [name for name in part.columns if not pd.api.types.is_numeric_dtype(part[name].dtype)]
+    return part.assign(**{name: part[name].mask(part[name].isin(markers)) for name in text})
+
+
+def _model_of(bundle: Bundle) -> Any:
+    calibration = bundle.metadata.get("calibration")
+    if calibration is None:
+        return bundle.model
+    return CalibratedModel(bundle.model, Calibrator.from_dict(calibration))
+
+
+def _score_row_by_row(
+    bundle: Bundle, data: str, quarantine: str | None, max_bad_share: float
+) -> ScoredTable:
+    transformer = transformer_from_dict(bundle.features)
+    names = {
+        name: source
+        for name, source in bundle.metadata["columns"].items()
+        if name != bundle.metadata["label"]
+    }
+    table = blank_markers(read_renamed(data, names, as_text=True), bundle.metadata["missing"])
+    schema = Schema.from_dict(bundle.schema)
+    checked = check_table(table, schema, quarantine=quarantine, max_bad_share=max_bad_share)
+    keys = list(bundle.metadata["keys"])
+    scores = checked.frame.map_partitions(
+        _scored_from_columns,
+        transformer,
+        _model_of(bundle),
+        keys,
+        meta=checked.frame._meta[keys].assign(score=np.float64(0)),
+    )
+    scores = scores.assign(flagged=scores["score"] >= bundle.flagged_from())
+    return ScoredTable(scores, checked)
+
+
+def _scored_from_columns(
+    rows: pd.DataFrame, transformer: Any, model: Any, keep: Sequence[str]
+) -> pd.DataFrame:
+    score = model.predict_proba(transformer.transform(rows))[1].to_numpy(np.float64)
+    return rows[list(keep)].assign(score=score)
 
 
 def read_renamed(

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from dmlkit.cli.cluster import cluster
+from dmlkit.cli.cluster import cluster, insecure_option
 from dmlkit.cli.endings import print_json
 
 __all__ = ["score"]
@@ -27,6 +27,7 @@ __all__ = ["score"]
 @click.option("--out", required=True, help="Where the scores go: a new Delta Lake table.")
 @click.option("--history", help="What happened before, so that time windows are right.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler [a local cluster].")
+@insecure_option
 @click.option("--max-bad-share", default=0.01, show_default=True, help="Bad rows that are borne.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
@@ -36,6 +37,7 @@ def score(
     out: str,
     history: str | None,
     scheduler: str | None,
+    insecure: bool,
     max_bad_share: float,
     as_json: bool,
 ) -> None:
@@ -46,10 +48,10 @@ def score(
 
     bundle = load_bundle(model)
     console = Console(stderr=True)
-    if history is None:
+    if history is None and "kind" not in bundle.features:
         console.print("! No --history: time windows see only the rows in --data.", style="yellow")
     quarantine = f"{out.rstrip('/')}-quarantine"
-    with cluster(scheduler, console), console.status("Scoring"):
+    with cluster(scheduler, console, insecure=insecure), console.status("Scoring"):
         scored = score_table(
             bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
         )

@@ -1,6 +1,6 @@
 """Splits that keep the future, and other rows of the same group, out of the training rows."""
 
-from dmlkit.model_selection.grouped import GroupKFold, GroupSplit, count_parts
+from dmlkit.model_selection.grouped import GroupKFold, GroupSplit, count_parts, group_places
 from dmlkit.model_selection.temporal import (
     TimeSplit,
     TrainValidationTest,
@@ -16,4 +16,5 @@ __all__ = [
     "count_parts",
     "count_periods",
     "drop_known_entities",
+    "group_places",
 ]

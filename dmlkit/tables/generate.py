@@ -1,9 +1,10 @@
-"""`card_transactions`: a realistic table of any size, made where it is needed.
+"""Realistic tables of any size, made where they are needed.
 
-The world that the rows come from is simulated in `card_world`.
+The worlds that the rows come from are simulated in modules of their own (`card_world`, ...).
 """
 
 import math
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -15,11 +16,15 @@ from dask.system import CPU_COUNT
 from dmlkit.cluster import current_client
 from dmlkit.errors import ConfigurationError
 from dmlkit.tables.card_world import Day, World, simulate_day
+from dmlkit.tables.machine_world import MACHINES_PER_BLOCK, simulate_machines
+from dmlkit.tables.patient_world import PATIENTS_PER_BLOCK, simulate_patients
 from dmlkit.tables.retail_sales import retail_demand
 
-__all__ = ["card_transactions", "retail_demand"]
+__all__ = ["card_transactions", "machine_fleet", "patient_stays", "retail_demand"]
 
 PARTITION_BYTES = 128 * 2**20
+#: Of tables that are made in blocks, unless more are asked for.
+MOST_PARTITIONS = 1_000
 #: Of the columns together: two of 8 bytes for number and time, one for the amount, and so on.
 BYTES_PER_ROW = 8 + 8 + 4 + 4 + 8 + 1 + 1
 #: Transactions a day and customer: on average 2 are drawn, and the night cuts off a few.
@@ -109,6 +114,125 @@ def card_transactions(
         meta=_empty_frame(world, first_day),
         label="card-transactions",
     )
+
+
+def patient_stays(patients: int = 5_000, seed: int = 0, *, partitions: int | None = None) -> Any:
+    """Return a lazy table of simulated hospital stays, some followed by another within 30 days.
+
+    Patients have an age, chronic illnesses and a frailty that nobody sees; who was ill often,
+    came as an emergency or goes on to nursing comes back more often, and each diagnosis adds to
+    it. A question mark stands for what is not known, as in many hospitals' tables.
+
+    Parameters
+    ----------
+    patients : int
+        About 1.6 rows come from each.
+    seed : int
+        Not negative.
+    partitions : int, optional
+        At most one for each 1,000 patients; the rows do not depend on it.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        By patient and time, with ``stay_id``, ``patient_id`` (int64), ``admitted``
+        (datetime64[us]), ``age`` (bands such as ``[60-70)``), ``sex``, ``race``, ``payer``,
+        ``admission``, ``discharge``, ``specialty``, ``glucose``, ``diagnosis_1`` to
+        ``diagnosis_3`` (700 codes), counts of days, tests, medications and earlier visits, and
+        ``readmitted`` (int8, 1 when the next stay begins within 30 days).
+
+    Raises
+    ------
+    ConfigurationError
+        A number is out of its range.
+
+    Examples
+    --------
+    >>> from dmlkit.tables.generate import patient_stays
+    >>> stays = patient_stays(patients=200).compute()
+    >>> bool(0.05 < stays["readmitted"].mean() < 0.3), stays["stay_id"].is_unique
+    (True, True)
+    """
+    _check_range("patients", patients, 1, LARGEST_NUMBER)
+    return _in_blocks(simulate_patients, patients, PATIENTS_PER_BLOCK, seed, partitions)
+
+
+def machine_fleet(machines: int = 200, seed: int = 0, *, partitions: int | None = None) -> Any:
+    """Return a lazy table of the hourly readings of simulated machines, most until they failed.
+
+    Sensors follow the load, the wear, and what is usual for each machine; wear is slow at first
+    and fast before the end. 15% of the machines still run when the table ends.
+
+    Parameters
+    ----------
+    machines : int
+        About 200 rows come from each.
+    seed : int
+        Not negative.
+    partitions : int, optional
+        At most one for each 50 machines; the rows do not depend on it.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        By machine and time, with ``machine_id`` (int32), ``time`` (datetime64[us]), ``load``,
+        ``temperature``, ``vibration``, ``pressure``, ``current``, ``noise`` (float64) and
+        ``failed`` (int8, 1 in the hour in which the machine failed).
+
+    Raises
+    ------
+    ConfigurationError
+        A number is out of its range.
+
+    Examples
+    --------
+    >>> from dmlkit.tables.generate import machine_fleet
+    >>> readings = machine_fleet(machines=20).compute()
+    >>> readings.groupby("machine_id")["failed"].sum().value_counts().to_dict()
+    {1: 15, 0: 5}
+    """
+    _check_range("machines", machines, 1, LARGEST_NUMBER)
+    return _in_blocks(simulate_machines, machines, MACHINES_PER_BLOCK, seed, partitions)
+
+
+def _in_blocks(
+    simulate: Callable[[int, int, int], pd.DataFrame],
+    count: int,
+    size: int,
+    seed: int,
+    partitions: int | None,
+) -> Any:
+    """Return a table of so many individuals, made in blocks of a fixed size."""
+    _check_range("seed", seed, 0, None)
+    blocks = math.ceil(count / size)
+    if partitions is None:
+        partitions = min(blocks, MOST_PARTITIONS)
+    _check_range("partitions", partitions, 1, blocks)
+    edges = [blocks * part // partitions for part in range(partitions + 1)]
+    return dd.from_map(
+        _simulate_blocks,
+        edges[:-1],
+        edges[1:],
+        simulate=simulate,
+        count=count,
+        size=size,
+        seed=seed,
+        meta=simulate(0, 1, 0).iloc[:0],
+        label=simulate.__name__.replace("_", "-"),
+    )
+
+
+def _simulate_blocks(
+    begin: int,
+    end: int,
+    simulate: Callable[[int, int, int], pd.DataFrame],
+    count: int,
+    size: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return the individuals of blocks ``begin`` to ``end - 1``."""
+    blocks = [simulate(block, min(size, count - block * size), seed) for block in range(begin, end)]
+    return pd.concat(blocks, ignore_index=True)
 
 
 def _simulate_days(begin: int, end: int, world: World, first_day: np.datetime64) -> pd.DataFrame:

@@ -78,7 +78,13 @@ class ReportInputs:
     evaluation : BinaryEvaluation
     facts : sequence of (str, str)
         What was run on what, as names and values.
+    summary : sequence of str
+        What it comes to in plain words, for those who will not read figures.
     periods : sequence of Period
+    beside : mapping of str to mapping of str to float
+        Metrics of other models on the same rows, by the model's name.
+    groups : DataFrame or None
+        From `evaluate_groups`.
     importance : DataFrame or None
         Columns ``feature``, ``gain`` (shares of 1) and ``shap`` (mean absolute SHAP value in
         log-odds).
@@ -100,7 +106,10 @@ class ReportInputs:
     subtitle: str
     evaluation: BinaryEvaluation
     facts: Sequence[tuple[str, str]] = ()
+    summary: Sequence[str] = ()
     periods: Sequence[Period] = ()
+    beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    groups: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
     stages: Sequence[StageTime] = ()
     bad_rows: Sequence[BadRows] | None = None

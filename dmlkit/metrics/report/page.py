@@ -17,11 +17,13 @@ from markupsafe import Markup
 from dmlkit.errors import OutputError
 from dmlkit.metrics.report.budget import budgets, costs_in_words, gain_chart
 from dmlkit.metrics.report.drawing import Chart
+from dmlkit.metrics.report.groups import group_rows
 from dmlkit.metrics.report.inputs import ReportInputs
 from dmlkit.metrics.report.learning import learning_charts
 from dmlkit.metrics.report.probabilities import calibration_chart, histogram_chart
 from dmlkit.metrics.report.ranking import precision_recall_chart, roc_chart
 from dmlkit.metrics.report.tables import (
+    beside_rows,
     feature_rows,
     headline_rows,
     metric_rows,
@@ -123,6 +125,8 @@ def _words(inputs: ReportInputs) -> dict[str, Any]:
         "periods": period_rows(inputs.periods),
         "budgets": budgets(evaluation.gain) if evaluation.gain is not None else [],
         "costs": costs_in_words(inputs.costs, positives),
+        "beside": beside_rows(evaluation, inputs.beside, positives),
+        "groups": group_rows(inputs.groups),
         "features": feature_rows(inputs.importance),
         "feature_total": 0 if inputs.importance is None else len(inputs.importance),
         "stages": stage_rows(inputs.stages),

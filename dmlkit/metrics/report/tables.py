@@ -1,7 +1,7 @@
 """The report's figures and tables as text, with the lengths of the bars in them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ __all__ = [
     "MetricRow",
     "PeriodRow",
     "StageRow",
+    "beside_rows",
     "feature_rows",
     "headline_rows",
     "metric_rows",
@@ -35,6 +36,8 @@ __all__ = [
 #: Metrics that decide, the first ones first; an asterisk stands for a number.
 DECISIVE = ("card_precision_at_", "average_precision", "roc_auc", "recall", "precision_at_")
 HEADLINES = 4
+#: Metrics by which models are set side by side.
+COMPARED = ("roc_auc", "average_precision", "expected_calibration_error", "brier", "recall")
 FEATURES = 12
 
 
@@ -96,6 +99,28 @@ def headline_rows(
     names = [name for start in DECISIVE for name in evaluation.metrics if name.startswith(start)]
     kept = {name: evaluation.metrics[name] for name in names[:HEADLINES]}
     return metric_rows(kept, evaluation.intervals, reference, positives)
+
+
+def beside_rows(
+    evaluation: BinaryEvaluation, others: Mapping[str, Mapping[str, float]], positives: str
+) -> list[tuple[str, list[str]]]:
+    """Return a line for each metric that decides: its name, and its value for each model.
+
+    Examples
+    --------
+    >>> from dmlkit.metrics import evaluate_binary
+    >>> frame = pd.DataFrame({"ill": [0, 1, 0, 1], "score": [0.1, 0.9, 0.4, 0.3]})
+    >>> judged = evaluate_binary(frame, label="ill", score="score")
+    >>> beside_rows(judged, {"other": {"roc_auc": 0.5}}, "ill")[0]
+    ('ROC AUC', ['0.750', '0.500'])
+    """
+    rows = []
+    for name in COMPARED if others else ():
+        wording = wording_of(name, positives)
+        write = percent if wording.scale == "share" else decimals
+        values = [evaluation.metrics, *others.values()]
+        rows.append((wording.name, [write(each.get(name)) for each in values]))
+    return rows
 
 
 def metric_rows(
