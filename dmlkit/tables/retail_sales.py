@@ -68,7 +68,7 @@ def retail_demand(
     --------
     >>> from dmlkit.tables.generate import retail_demand
     >>> sales = retail_demand(items=4, shops=2, days=30, partitions=2)
-    >>> sales.npartitions, sales.unique_id.nunique().compute()
+    >>> sales.npartitions, int(sales.unique_id.nunique().compute())
     (2, 8)
     """
     least = {"items": 1, "shops": 1, "days": 1, "seed": 0, "partitions": 1}
