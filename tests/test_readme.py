@@ -60,7 +60,7 @@ def test_the_commands_of_the_readme_run_in_order(
     assert len(lines) >= 4
     for line in lines:
         arguments = shlex.split(
-            line.replace("tcp://10.0.0.1:8786", process_cluster.scheduler_address)
+            line.replace("tls://10.0.0.1:8786", process_cluster.scheduler_address)
         )
         with pytest.raises(SystemExit) as exit_:
             main(arguments[1:])

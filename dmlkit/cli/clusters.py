@@ -4,13 +4,55 @@ import shlex
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.table import Table
+
+from dmlkit.cli.cluster import cluster, insecure_option
 
 __all__ = ["clusters"]
 
 
 @click.group()
 def clusters() -> None:
-    """Make certificates for a cluster of your own."""
+    """Say what clusters there are, and make certificates for one of your own."""
+
+
+@clusters.command("list")
+def list_() -> None:
+    """Say which cluster a job would use here, and what this machine has for a local one."""
+    from dmlkit.cluster.describe import what_connect_would_use
+
+    for what, told in what_connect_would_use().items():
+        click.echo(f"{what + ':':17}{told}")
+
+
+@clusters.command()
+@click.argument("address", required=False)
+@insecure_option
+def describe(address: str | None, insecure: bool) -> None:
+    """Describe the cluster at ADDRESS: its workers, what they may use, and what they do.
+
+    Without ADDRESS it is the one of DASK_SCHEDULER_ADDRESS, else a local one as a job would start.
+    Versions that differ from those here in what matters are an error that says so.
+    """
+    from dask.utils import format_bytes
+
+    from dmlkit.cluster.describe import describe
+
+    console = Console(stderr=True)
+    with cluster(address, console, insecure=insecure) as client:
+        found = describe(client)
+    table = Table("worker", "threads", "memory", "in use", "tasks", box=None)
+    for worker in found.workers:
+        sizes = format_bytes(worker.memory), format_bytes(worker.memory_used)
+        table.add_row(worker.address, str(worker.threads), *sizes, str(worker.tasks))
+    threads = sum(worker.threads for worker in found.workers)
+    memory = format_bytes(sum(worker.memory for worker in found.workers))
+    encrypted = "encrypted" if found.encrypted else "not encrypted"
+    click.echo(f"Scheduler {found.scheduler} ({encrypted}), dashboard {found.dashboard}")
+    click.echo(f"Workers: {len(found.workers)}, with {threads} threads and {memory} in all")
+    if found.workers:
+        Console().print(table)
 
 
 @clusters.command(

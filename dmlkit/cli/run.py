@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from dmlkit.cli.cluster import cluster
+from dmlkit.cli.cluster import cluster, insecure_option
 from dmlkit.cli.endings import print_json
 
 __all__ = ["run"]
@@ -20,7 +20,7 @@ __all__ = ["run"]
     With other settings; `dmlkit workflows --settings` lists them:
       dmlkit run fraud-detection --data tx/ --set split.test_days=14 --set model.max_depth=6
     On a cluster, from a store that its workers reach:
-      dmlkit run fraud-detection --data s3://bucket/tx/ --out out/ --scheduler tcp://10.0.0.1:8786
+      dmlkit run fraud-detection --data s3://bucket/tx/ --out out/ --scheduler tls://10.0.0.1:8786
     On from where a failure came, when its cause is gone:
       dmlkit run fraud-detection --data tx/ --out out/ --resume
 
@@ -41,6 +41,7 @@ __all__ = ["run"]
     metavar="ADDRESS",
     help="A running Dask scheduler.  [default: DASK_SCHEDULER_ADDRESS, or a local cluster]",
 )
+@insecure_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -61,6 +62,7 @@ def run(
     data: str | None,
     out: Path | None,
     scheduler: str | None,
+    insecure: bool,
     config: Path | None,
     assignments: tuple[str, ...],
     resume: bool,
@@ -77,7 +79,7 @@ def run(
         told = shortened(str(config))
         console.print(f"Settings: {told} (it has the table's column names)", soft_wrap=True)
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
-    with cluster(scheduler, console) as client:
+    with cluster(scheduler, console, insecure=insecure) as client:
         if client.dashboard_link:
             console.print(f"Dashboard: {client.dashboard_link}")
         with show_progress(console) as listener:

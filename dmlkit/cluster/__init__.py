@@ -2,6 +2,14 @@
 
 from dmlkit.cluster.client import connect, current_client
 from dmlkit.cluster.logs import quiet_dask
+from dmlkit.cluster.transport import InsecureConnection
 from dmlkit.cluster.workers import kill_workers, lost_workers
 
-__all__ = ["connect", "current_client", "kill_workers", "lost_workers", "quiet_dask"]
+__all__ = [
+    "InsecureConnection",
+    "connect",
+    "current_client",
+    "kill_workers",
+    "lost_workers",
+    "quiet_dask",
+]

@@ -1,12 +1,15 @@
 """`connect`: the one way to a Dask client. Local clusters are started in `local`."""
 
 import contextlib
+import ssl
 from typing import Any, Literal
 
 import dask
 from distributed import Client, default_client
 
 from dmlkit.cluster.local import first_line, start_local
+from dmlkit.cluster.transport import secured
+from dmlkit.cluster.versions import check_versions
 from dmlkit.errors import ClusterError
 
 __all__ = ["connect", "current_client"]
@@ -20,6 +23,7 @@ def connect(
     memory: str | int | None = None,
     gpus: Literal["auto"] | int = "auto",
     security: Any = None,
+    insecure: bool = False,
     timeout: float = 10.0,
 ) -> Client:
     """Return a client of a Dask cluster, and make it the current one.
@@ -27,7 +31,7 @@ def connect(
     Parameters
     ----------
     address : str, optional
-        A running scheduler, such as ``"tcp://10.0.0.1:8786"``. Without one, the client that is
+        A running scheduler, such as ``"tls://10.0.0.1:8786"``. Without one, the client that is
         current is returned; else the scheduler that Dask's own configuration names
         (``DASK_SCHEDULER_ADDRESS``); else a local cluster is started that fits this machine's
         cores and memory (cgroup limits included), reachable from this machine only.
@@ -38,8 +42,12 @@ def connect(
     gpus : "auto" or int
         With GPUs and the extra ``gpu`` (dask-cuda), a local cluster has one worker for each GPU;
         0 leaves the GPUs alone.
-    security : distributed.Security, optional
-        TLS certificates for the scheduler at `address`.
+    security : str or distributed.Security, optional
+        Certificates for the scheduler at `address`: a folder of ``dmlkit clusters certs``.
+        Without, those of Dask's configuration (``DASK_CONFIG=certs/dask.yaml``).
+    insecure : bool
+        Allow plain TCP beyond this machine, where anyone who reaches the scheduler can run code on
+        the cluster; a warning says so.
     timeout : float
         Seconds to wait for the scheduler at `address`.
 
@@ -50,9 +58,10 @@ def connect(
     Raises
     ------
     ClusterError
-        No scheduler answers at `address`, or no worker can be started.
+        No scheduler answers at `address`, its versions differ from those here in what matters, or
+        no worker can be started.
     ConfigurationError
-        The sizes asked for cannot be.
+        The sizes asked for cannot be, or `address` is plain TCP beyond this machine.
 
     Examples
     --------
@@ -65,7 +74,7 @@ def connect(
         return client
     address = address or dask.config.get("scheduler-address", None)
     if address is not None:
-        return _connect_to(address, security, timeout)
+        return _connect_to(*secured(str(address), security, insecure), timeout)
     return start_local(workers, threads, memory, gpus)
 
 
@@ -80,14 +89,31 @@ def current_client() -> Client | None:
 def _connect_to(address: str, security: Any, timeout: float) -> Client:
     before = current_client()
     try:
-        return Client(address, timeout=timeout, security=security)
-    except (OSError, TimeoutError, ValueError) as error:
+        client = Client(address, timeout=timeout, security=security)
+    except (OSError, TimeoutError, ValueError, TypeError, ssl.SSLError) as error:
         _forget_client(before)
-        raise ClusterError(
-            f"No Dask scheduler answers at {address!r} ({first_line(error)}).\n"
-            "Start one with `dask scheduler` and workers with `dask worker ADDRESS`, check the "
-            "address and the firewall, or leave the address out for a local cluster."
-        ) from error
+        raise ClusterError(_no_answer(address, error)) from error
+    try:
+        check_versions(client)
+    except ClusterError:
+        client.close(timeout=1)
+        raise
+    return client
+
+
+def _no_answer(address: str, error: Exception) -> str:
+    told = f"No Dask scheduler answers at {address!r} ({first_line(error)}).\n"
+    if address.startswith("tls://"):
+        return told + (
+            "Check the address and the firewall. A scheduler doesn't answer, either, whom it has "
+            "not the same authority with: DASK_CONFIG or security= must name certificates of the "
+            "scheduler's own (see `dmlkit clusters certs --help`) that have not expired."
+        )
+    return told + (
+        "Start one with `dask scheduler` and workers with `dask worker ADDRESS`, check the "
+        "address and the firewall, or leave the address out for a local cluster. If it takes only "
+        "certificates, the address begins with tls://."
+    )
 
 
 def _forget_client(before: Client | None) -> None:

@@ -6,15 +6,14 @@ import warnings
 from typing import Any
 
 import dask
-from dask.system import CPU_COUNT
 from dask.utils import format_bytes, parse_bytes
 from distributed import Client
 from distributed.deploy.utils import nprocesses_nthreads
-from distributed.system import MEMORY_LIMIT
 
+from dmlkit.cluster.limits import limits
 from dmlkit.errors import ClusterError, ConfigurationError
 
-__all__ = ["first_line", "start_local"]
+__all__ = ["first_line", "local_sizes", "start_local", "uses_gpus"]
 
 #: Share of the machine's memory that workers may use; the rest is for the client and the system.
 MEMORY_SHARE = 0.8
@@ -46,10 +45,11 @@ def start_local(
     with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:
-            if _use_gpus(gpus):
-                return Client(_cuda_cluster()(**common))
+            if uses_gpus(gpus):
+                some = {} if gpus == "auto" else {"n_workers": gpus}
+                return Client(_cuda_cluster()(**some, **common))
             # A client that starts its cluster itself also closes it.
-            return Client(**_local_sizes(workers, threads, memory), **common)
+            return Client(**local_sizes(workers, threads, memory), **common)
         except (OSError, RuntimeError) as error:
             raise ClusterError(
                 f"A local cluster could not be started: {first_line(error)}.\n"
@@ -58,28 +58,31 @@ def start_local(
             ) from error
 
 
-def _local_sizes(
+def local_sizes(
     workers: int | None, threads: int | None, memory: str | int | None
 ) -> dict[str, Any]:
     """Fit processes, threads and memory to this machine, keeping what was asked for."""
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and value < 1:
             raise ConfigurationError(f"{name}={value}: a local cluster needs at least 1.")
+    machine = limits()
     if workers is None:
-        workers = nprocesses_nthreads(CPU_COUNT)[0] if threads is None else CPU_COUNT // threads
-        fitting = int(MEMORY_LIMIT * MEMORY_SHARE // SMALLEST_WORKER)
+        cores = machine.cores
+        workers = nprocesses_nthreads(cores)[0] if threads is None else cores // threads
+        fitting = int(machine.memory * MEMORY_SHARE // SMALLEST_WORKER)
         workers = max(1, min(workers, fitting))
-    threads = threads or max(1, CPU_COUNT // workers)
-    limit = parse_bytes(memory) if memory else int(MEMORY_LIMIT * MEMORY_SHARE / workers)
-    if limit * workers > MEMORY_LIMIT:
+    threads = threads or max(1, machine.cores // workers)
+    limit = parse_bytes(memory) if memory else int(machine.memory * MEMORY_SHARE / workers)
+    if limit * workers > machine.memory:
         raise ConfigurationError(
             f"{workers} workers of {format_bytes(limit)} need more than the "
-            f"{format_bytes(MEMORY_LIMIT)} that this machine may use: ask for less."
+            f"{format_bytes(machine.memory)} that this machine may use: ask for less."
         )
     return {"n_workers": workers, "threads_per_worker": threads, "memory_limit": limit}
 
 
-def _use_gpus(gpus: Any) -> bool:
+def uses_gpus(gpus: Any) -> bool:
+    """Tell whether a local cluster has a worker for each GPU; raise where it must and can't."""
     if gpus == 0:
         return False
     found = shutil.which("nvidia-smi") is not None and _cuda_cluster() is not None
