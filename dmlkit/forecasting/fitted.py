@@ -11,11 +11,11 @@ from dmlkit.errors import InputError
 from dmlkit.features.panel_series import sort_panel
 from dmlkit.forecasting.baselines import naive2, naive_scales, seasonal_naive
 from dmlkit.forecasting.design import Design
-from dmlkit.forecasting.origin import FUTURE, Cutoff, future_rows, origins_of
+from dmlkit.forecasting.origin import Cutoff, future_rows, origins_of
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
 from dmlkit.forecasting.recursion import forecast_series
 
-__all__ = ["FORECAST", "Fitted", "bound_names", "quantile_name"]
+__all__ = ["FORECAST", "Fitted", "add_bounds", "bound_names", "own_bounds", "quantile_name"]
 
 #: The column with the expected course of a series.
 FORECAST = "yhat"
@@ -51,11 +51,6 @@ class Fitted:
     minimum: float | None
     margins: Mapping[float, np.ndarray] = field(default_factory=dict)
 
-    def names(self) -> list[str]:
-        """Return the names of the columns with forecasts, bounds last."""
-        quantiles = [quantile_name(level) for level in self.quantiles]
-        return [FORECAST, *quantiles, *(n for level in self.margins for n in bound_names(level))]
-
     def forecast(
         self, panel: pd.DataFrame, horizon: int, cutoff: Cutoff, *, judged: bool = False
     ) -> pd.DataFrame:
@@ -68,8 +63,8 @@ class Fitted:
         horizon : int
         cutoff : Cutoff
         judged : bool
-            With what happened, the baselines, and the scales that errors are measured by; the
-            quantiles of the model where there are such, but no calibrated bounds.
+            With what happened, the baselines, and the scales that errors are measured by, but
+            without calibrated bounds.
         """
         rows = sort_panel(panel, SERIES, TIME)
         design = self.design
@@ -89,44 +84,67 @@ class Fitted:
         columns: dict[str, Any] = {SERIES: future[SERIES], TIME: future[TIME]}
         columns["step"] = np.repeat(np.arange(1, horizon + 1, dtype=np.int32), series)
         columns |= {name: found[:, :, k].T.ravel() for k, name in self._predictions()}
-        scale = interval_scale(absolute, squared)
+        columns["scale"] = np.tile(interval_scale(absolute, squared), horizon)
         if judged:
             cut = rows.frame[TIME].iloc[origins.stops - 1]
             columns["cutoff"] = pd.concat([cut] * horizon, ignore_index=True)
             columns[VALUE] = future[VALUE].astype("float64")
-            naive = seasonal_naive(values, starts, self.season, horizon)
-            columns["seasonal_naive"] = naive.T.ravel()
-            columns["naive2"] = naive2(values, starts, self.season, horizon).T.ravel()
+            baseline = naive2(values, starts, self.season, horizon)
+            seasonal = seasonal_naive(values, starts, self.season, horizon)
+            columns["seasonal_naive"] = np.where(np.isnan(seasonal), baseline, seasonal).T.ravel()
+            columns["naive2"] = baseline.T.ravel()
             columns["scale_mase"] = np.tile(absolute, horizon)
             columns["scale_rmsse"] = np.tile(squared, horizon)
-            columns["scale"] = np.tile(scale, horizon)
-        columns |= self._bounds(found, scale)
-        return pd.DataFrame(columns)
+            return pd.DataFrame(columns)
+        bounded = add_bounds(pd.DataFrame(columns), self.quantiles, self.margins, self.minimum)
+        return bounded.drop(columns="scale")
 
     def _predictions(self) -> list[tuple[int, str]]:
         own = [(place, quantile_name(level)) for place, level in enumerate(self.quantiles)]
         return [(len(self.quantiles) // 2, FORECAST), *own]
 
-    def _bounds(self, found: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
-        horizon = found.shape[1]
-        columns: dict[str, np.ndarray] = {}
-        for level, margins in self.margins.items():
-            if horizon > len(margins):
-                raise InputError(
-                    f"The intervals are calibrated for {len(margins)} steps, but {horizon} are to "
-                    "be forecast. Calibrate with a backtest over as many."
-                )
-            low, high = own_bounds(self.quantiles, level)
-            margin = scale[:, None] * margins[None, :horizon]
-            lower, upper = found[:, :, low] - margin, found[:, :, high] + margin
-            # A negative margin narrows the model's own bounds, but never past the forecast.
-            point = found[:, :, found.shape[2] // 2]
-            lower, upper = np.minimum(lower, point), np.maximum(upper, point)
-            if self.minimum is not None:
-                lower = np.maximum(lower, self.minimum)
-            names = bound_names(level)
-            columns |= {names[0]: lower.T.ravel(), names[1]: upper.T.ravel()}
-        return columns
+
+def add_bounds(
+    forecasts: pd.DataFrame,
+    quantiles: Sequence[float],
+    margins: Mapping[float, np.ndarray],
+    minimum: float | None = None,
+) -> pd.DataFrame:
+    """Return forecasts with the bounds of calibrated intervals.
+
+    Parameters
+    ----------
+    forecasts : pd.DataFrame
+        With ``step``, ``scale``, ``yhat`` and the quantiles of the model.
+    quantiles : sequence of float
+    margins : mapping of float to (horizon,) array
+    minimum : float, optional
+        No bound is below it.
+
+    Raises
+    ------
+    InputError
+        The margins are for fewer steps.
+    """
+    names = [quantile_name(level) for level in quantiles] or [FORECAST]
+    point, scale = forecasts[FORECAST].to_numpy(), forecasts["scale"].to_numpy()
+    step = forecasts["step"].to_numpy()
+    columns: dict[str, Any] = {}
+    for level, of_step in margins.items():
+        if len(step) and step.max() > len(of_step):
+            raise InputError(
+                f"The intervals are calibrated for {len(of_step)} steps, but {step.max()} are to "
+                "be forecast. Calibrate with a backtest over as many."
+            )
+        margin = scale * np.asarray(of_step)[step - 1]
+        low, high = own_bounds(quantiles, level)
+        # A negative margin narrows the model's own bounds, but never past the forecast.
+        lower = np.minimum(forecasts[names[low]].to_numpy() - margin, point)
+        upper = np.maximum(forecasts[names[high]].to_numpy() + margin, point)
+        bounds = bound_names(level)
+        columns |= {bounds[0]: lower if minimum is None else np.maximum(lower, minimum)}
+        columns |= {bounds[1]: upper}
+    return forecasts.assign(**columns)
 
 
 def own_bounds(quantiles: Sequence[float], level: float) -> tuple[int, int]:
@@ -171,8 +189,3 @@ def bound_names(level: float) -> tuple[str, str]:
     ('yhat_lo_80', 'yhat_hi_80')
     """
     return f"{FORECAST}_lo_{level:g}", f"{FORECAST}_hi_{level:g}"
-
-
-def without_mark(panel: pd.DataFrame) -> pd.DataFrame:
-    """Drop the column that marks future rows."""
-    return panel.drop(columns=FUTURE, errors="ignore")

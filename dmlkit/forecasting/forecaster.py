@@ -159,7 +159,8 @@ class Forecaster:
         history : dask or pandas DataFrame, optional
             What the forecasts follow on; the panel of `fit` without it.
         future : dask or pandas DataFrame, optional
-            ``unique_id``, ``ds`` and the columns that must be known, for each step.
+            ``unique_id``, ``ds`` and the columns that must be known, for each step. Such rows may
+            also stand in the history, without ``y``.
 
         Returns
         -------
@@ -201,17 +202,19 @@ class Forecaster:
         Returns
         -------
         DataFrame like `panel`
-            As from `predict`, with ``cutoff``, ``y``, the baselines ``seasonal_naive`` and
-            ``naive2``, and the scales that errors are measured by (see `evaluate_forecasts`). The
-            forecaster itself is not changed.
+            As from `predict`, with ``window`` (from 1), ``cutoff``, ``y``, the baselines
+            ``seasonal_naive`` and ``naive2``, and the scales that errors are measured by (see
+            `evaluate_forecasts`). The forecaster itself is not changed.
         """
         prepared = self._prepare(panel)
         found, model = [], None
-        for cutoff in cutoffs_of(prepared.cutoff, horizon, windows, step or horizon):
+        cutoffs = cutoffs_of(prepared.cutoff, horizon, windows, step or horizon)
+        for window, cutoff in enumerate(cutoffs, start=1):
             if model is None or refit:
                 model = self._copy()
                 model._fit(prepared, cutoff, horizon)
-            found.append(model._forecasts(prepared, horizon, cutoff, judged=True))
+            forecasts = model._forecasts(prepared, horizon, cutoff, judged=True)
+            found.append(forecasts.assign(window=window))
         frame = dd.concat(found)
         return frame.compute() if prepared.eager else frame
 

@@ -1,7 +1,7 @@
 """Where forecasts begin: for each series, how many of its rows are past and which are future."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,18 @@ from dmlkit.features.panel_series import SeriesRows, time_numbers
 from dmlkit.forecasting.frequency import Frequency
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
 
-__all__ = ["FUTURE", "Cutoff", "Origins", "future_rows", "origins_of"]
-
-#: Marks rows that were given as future.
-FUTURE = "__future"
+__all__ = ["Cutoff", "Origins", "future_rows", "origins_of"]
 
 
 @dataclass(frozen=True)
 class Cutoff:
-    """The last time that is past.
+    """The last time that is past; rows behind it tell what is known of the future.
 
     Attributes
     ----------
     last : timestamp, int or None
         The same for all series: one that has no row there is not forecast, since it has ended or
-        not begun. None for each series' own last row.
+        not begun. None for each series' own last row with a value.
     back : int
         Steps before that.
     """
@@ -61,11 +58,10 @@ class Origins:
 def origins_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origins:
     """Find where the forecasts of each series begin; series without any past are left out."""
     frame, firsts, ends = rows.frame, rows.starts[:-1], rows.starts[1:]
+    known = frame[VALUE].notna().to_numpy()
     if cutoff.last is None:
-        past = np.ones(len(frame), dtype=bool)
-        if FUTURE in frame:
-            past = ~frame[FUTURE].to_numpy(dtype=bool, na_value=False)
-        stops = firsts + _counts(past, rows.starts) - cutoff.back
+        newest = np.maximum.accumulate(np.where(known, np.arange(len(frame)), -1))
+        stops = np.maximum(newest[ends - 1] + 1 - cutoff.back, firsts)
         chosen = stops > firsts
     else:
         last = frequency.ahead(pd.Series([cutoff.last]).astype(frame[TIME].dtype), -cutoff.back)
@@ -74,12 +70,8 @@ def origins_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origin
         stops = firsts + _counts(times <= until, rows.starts)
         chosen = stops > firsts
         chosen[chosen] = times[stops[chosen] - 1] == until
-    known = _counts(frame[VALUE].notna().to_numpy(), np.r_[0, len(frame)])
-    if known.size and known[0]:
-        seen = np.r_[0, np.cumsum(frame[VALUE].notna().to_numpy())]
-        chosen &= seen[np.maximum(stops, firsts)] > seen[firsts]
-    else:
-        chosen[:] = False
+    seen = np.r_[0, np.cumsum(known)]
+    chosen &= seen[stops] > seen[firsts]
     return Origins(firsts[chosen], stops[chosen], ends[chosen])
 
 
@@ -120,6 +112,3 @@ def _counts(chosen: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Return how many rows of each series are chosen."""
     total = np.r_[0, np.cumsum(chosen)]
     return total[starts[1:]] - total[starts[:-1]]
-
-
-Clock = Literal["common", "own"]

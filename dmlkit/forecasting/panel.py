@@ -32,8 +32,10 @@ class PanelSummary:
     Attributes
     ----------
     rows, series : int
-    first, last : timestamp or int
-        The earliest and the latest time of all.
+    first : timestamp or int
+        The earliest time of all.
+    last : timestamp or int
+        The latest time at which any series has a value: what is later is future.
     whole : bool
         Each series is in one partition.
     """
@@ -46,22 +48,22 @@ class PanelSummary:
 
 
 def summarise(panel: Any) -> PanelSummary:
-    """Look at series and times of a lazy panel once: two columns are read.
+    """Look at series, times and values of a lazy panel once.
 
     Raises
     ------
     InputError
-        It has no rows, or a column is missing.
+        It has no rows with a value, or a column is missing.
     """
-    check_columns(panel._meta, [SERIES, TIME])
-    parts = dask.compute(*for_each(_summary, panel[[SERIES, TIME]].to_delayed()))
+    check_columns(panel._meta, [SERIES, TIME, VALUE])
+    parts = dask.compute(*for_each(_summary, panel[[SERIES, TIME, VALUE]].to_delayed()))
     hashes = np.concatenate([part[0] for part in parts])
-    full = [part for part in parts if part[1]]
+    full = [part for part in parts if part[2] is not None]
     if not full:
-        raise InputError("The panel has no rows: there is nothing to forecast from.")
+        raise InputError("The panel has no row with a value: there is nothing to forecast from.")
     distinct = len(np.unique(hashes))
     return PanelSummary(
-        rows=sum(part[1] for part in full),
+        rows=sum(part[1] for part in parts),
         series=distinct,
         first=min(part[2] for part in full),
         last=max(part[3] for part in full),
@@ -138,9 +140,10 @@ def check_panel(meta: pd.DataFrame, others: Sequence[str] = ()) -> None:
 def _summary(rows: pd.DataFrame) -> tuple[np.ndarray, int, Any, Any]:
     distinct = pd.Series(rows[SERIES].unique())
     hashes = hash_values(distinct)
-    if not len(rows):
-        return hashes, 0, None, None
-    return hashes, len(rows), rows[TIME].min(), rows[TIME].max()
+    known = rows[TIME][rows[VALUE].notna()]
+    if not len(known):
+        return hashes, len(rows), None, None
+    return hashes, len(rows), known.min(), known.max()
 
 
 def _by_hash(gathered: Gathered) -> pd.DataFrame:

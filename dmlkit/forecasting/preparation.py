@@ -9,7 +9,7 @@ import pandas as pd
 from dmlkit.errors import InputError
 from dmlkit.features.step import check_columns
 from dmlkit.forecasting.design import Design
-from dmlkit.forecasting.origin import FUTURE, Cutoff
+from dmlkit.forecasting.origin import Cutoff
 from dmlkit.forecasting.panel import (
     SERIES,
     TIME,
@@ -77,14 +77,14 @@ def with_future(prepared: Prepared, design: Design, gaps: Gaps, future: Any) -> 
     names = [name for name in names if name not in design.static or name in future.columns]
     check_columns(future if eager else future._meta, [SERIES, TIME, *design.known])
     later = _lazily(future) if eager else future
-    past = prepared.frame.assign(**{FUTURE: False})
-    later = later[names].assign(**{FUTURE: True, VALUE: float("nan")})
-    later = later.astype({name: past[name].dtype for name in (*names, VALUE)})
+    past = prepared.frame
+    later = later[names].assign(**{VALUE: float("nan")})
     for name in past.columns:
         if name not in later.columns:
-            later = later.assign(**{name: None}).astype({name: past[name].dtype})
+            later = later.assign(**{name: None})
+    later = later.astype({name: past[name].dtype for name in past.columns})
     both = gather_series(dd.concat([past, later[list(past.columns)]], interleave_partitions=True))
-    frame = both.map_partitions(_continued, prepared.cutoff, design.static, meta=both._meta)
+    frame = both.map_partitions(_continued, design.static, meta=both._meta)
     return replace(prepared, frame=regular_panel(frame, design.frequency.text, gaps=gaps))
 
 
@@ -94,10 +94,8 @@ def _lazily(panel: pd.DataFrame) -> Any:
     return dd.from_pandas(panel.reset_index(drop=True), npartitions=partitions, sort=False)
 
 
-def _continued(panel: pd.DataFrame, cutoff: Cutoff, static: tuple[str, ...]) -> pd.DataFrame:
-    """Drop given future rows that are past, and let static columns go on."""
-    if cutoff.last is not None:
-        panel = panel[~(panel[FUTURE] & (panel[TIME] <= cutoff.last))]
+def _continued(panel: pd.DataFrame, static: tuple[str, ...]) -> pd.DataFrame:
+    """Let static columns go on in the future; nothing may be there twice."""
     if len(panel) and panel.duplicated([SERIES, TIME]).any():
         row = panel[panel.duplicated([SERIES, TIME])].iloc[0]
         raise InputError(
