@@ -6,7 +6,6 @@ The files before the commit are the business of `staging`; writing them, of `par
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,6 +16,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from dmlkit.errors import ConfigurationError, InputError, OutputError
+from dmlkit.tables.folders import Folder, storage_options
 
 __all__ = ["Mode", "Write", "check_target", "commit_files", "is_committed"]
 
@@ -34,7 +34,7 @@ RECENT = 100
 class Write:
     """What is to be published where."""
 
-    folder: Path
+    folder: Folder
     schema: pa.Schema
     partition_by: tuple[str, ...]
     mode: Mode
@@ -58,11 +58,9 @@ def check_target(write: Write, foreign_file: str | None = None) -> Any:
     DeltaTable or None
         The table as it was checked; None when there is none.
     """
-    folder = str(write.folder)
+    folder = write.folder.uri
     if write.mode not in MODES:
         raise ConfigurationError(f"mode is {write.mode!r}; it must be one of {', '.join(MODES)}.")
-    if write.folder.is_file():
-        raise OutputError(f"{folder!r} is a file; a table needs a folder. Name another path.")
     if not _is_table(write.folder):
         if foreign_file:
             raise OutputError(
@@ -118,13 +116,13 @@ def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
     version = _find_version(write.folder, token, RECENT)
     if version is None:
         raise OutputError(
-            f"Cannot commit to the table {str(write.folder)!r}: {reason}\n"
+            f"Cannot commit to the table {write.folder.uri!r}: {reason}\n"
             "The table is as it was. If others write to it at the same time, write again."
         )
     return version
 
 
-def is_committed(folder: Path, token: str) -> bool:
+def is_committed(folder: Folder, token: str) -> bool:
     """Tell whether the table holds a write, or has held it."""
     if not _is_table(folder):
         return False
@@ -145,11 +143,12 @@ def _commit(write: Write, table: Any, actions: list[AddAction], record: dict[str
         )
         return
     create_table_with_add_actions(
-        str(write.folder),
+        write.folder.uri,
         write.delta_schema(),
         actions,
         mode="overwrite" if write.mode == "overwrite" else "error",
         partition_by=list(write.partition_by),
+        storage_options=storage_options(write.folder.uri),
         # Tried again by itself, it would come on top of what another writer has just committed.
         commit_properties=CommitProperties(custom_metadata=record, max_commit_retries=0),
     )
@@ -165,21 +164,21 @@ def _add_action(file: dict[Any, Any]) -> AddAction:
     return AddAction(file["path"], file["bytes"], values, now, True, file["statistics"])
 
 
-def _is_table(folder: Path) -> bool:
-    return bool(DeltaTable.is_deltatable(str(folder)))
+def _is_table(folder: Folder) -> bool:
+    return bool(DeltaTable.is_deltatable(folder.uri, storage_options(folder.uri)))
 
 
-def _open(folder: Path) -> Any:
+def _open(folder: Folder) -> Any:
     try:
-        return DeltaTable(folder)
+        return DeltaTable(folder.uri, storage_options=storage_options(folder.uri))
     except (DeltaError, OSError) as error:
         raise OutputError(
-            f"The log of the table {str(folder)!r} can't be read: {error}. "
+            f"The log of the table {folder.uri!r} can't be read: {error}. "
             "Write to another folder, or restore the table's _delta_log."
         ) from None
 
 
-def _find_version(folder: Path, token: str, versions_back: int | None) -> int | None:
+def _find_version(folder: Folder, token: str, versions_back: int | None) -> int | None:
     """Return the version that a write made, or None when it has not been committed."""
     if not _is_table(folder):
         return None
@@ -198,13 +197,13 @@ def _check_same_columns(write: Write, table: Any) -> None:
     ]
     if found:
         raise InputError(
-            f"Cannot append to {str(write.folder)!r}: {'; '.join(found)}. "
+            f"Cannot append to {write.folder.uri!r}: {'; '.join(found)}. "
             "Select, rename or astype the columns so that they match."
         )
     partition_by = tuple(table.metadata().partition_columns)
     if partition_by != write.partition_by:
         raise InputError(
-            f"The table {str(write.folder)!r} has partition_by={list(partition_by)}: "
+            f"The table {write.folder.uri!r} has partition_by={list(partition_by)}: "
             f"pass the same to append, not {list(write.partition_by)}."
         )
 

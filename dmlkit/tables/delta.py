@@ -8,6 +8,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from dmlkit.errors import InputError
+from dmlkit.tables.folders import storage_options
 from dmlkit.tables.parquet import ParquetPiece, plan_files
 from dmlkit.tables.sources import Source, read_error
 
@@ -42,8 +43,9 @@ def plan_delta(
 
 def _newest_version(source: Source) -> tuple[pa.Schema, list[str], list[dict[str, Any]]]:
     local = "://" not in source.path or source.path.startswith("file://")
+    place = source.location if local else source.path
     try:
-        table = DeltaTable(source.location if local else source.path)
+        table = DeltaTable(place, storage_options=storage_options(place))
         features = table.protocol().reader_features or []
         if unreadable := [feature for feature in UNREADABLE if feature in features]:
             raise InputError(

@@ -6,11 +6,9 @@ Which files then make up the table is decided by the client, in `publish`.
 import json
 import math
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +19,8 @@ import pyarrow.parquet
 
 from dmlkit.errors import InputError, OutputError
 from dmlkit.tables.encodings import encodings_of
+from dmlkit.tables.folders import Folder
+from dmlkit.tables.staging import OWNER
 
 __all__ = ["PartWriter", "delta_type", "empty_file_list"]
 
@@ -86,7 +86,7 @@ class PartWriter:
 
     Parameters
     ----------
-    folder : str
+    folder : Folder
         Of the table.
     staging : str
         A folder below it for files that are not whole yet.
@@ -98,7 +98,7 @@ class PartWriter:
         Columns whose values are in the names of folders instead of the files.
     """
 
-    folder: str
+    folder: Folder
     staging: str
     name: str
     schema: pa.Schema
@@ -106,7 +106,7 @@ class PartWriter:
 
     def __call__(self, frame: pd.DataFrame, numbers: pd.Series) -> pd.DataFrame:
         """Write one partition; return a row for each file: path, values, statistics, size."""
-        if not Path(self.staging).is_dir():
+        if not self.folder.exists(f"{self.staging}/{OWNER}"):
             raise OutputError(
                 f"A worker doesn't see the folder {self.staging!r}: either the write was "
                 "cancelled, or the worker is on a machine without it. Write to a folder that "
@@ -125,18 +125,17 @@ class PartWriter:
         self, table: pa.Table, values: Mapping[str, str | None], name: str
     ) -> dict[str, Any]:
         path = "/".join([*(_folder_name(*item) for item in values.items()), name])
-        target, temporary = Path(self.folder, path), Path(self.staging, uuid.uuid4().hex)
+        footers: list[Any] = []
         try:
-            footer = _write_parquet(table, temporary)
-            size = temporary.stat().st_size
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(target)
+            size = self.folder.put(
+                path, lambda target: _write_parquet(table, target, footers), self.staging
+            )
         except OSError as error:
-            raise OutputError(f"Cannot write {str(target)!r}: {error}.") from None
+            raise OutputError(f"Cannot write {f'{self.folder.uri}/{path}'!r}: {error}.") from None
         return {
             "path": path,
             "values": json.dumps(values),
-            "statistics": json.dumps(_statistics(footer, table.schema)),
+            "statistics": json.dumps(_statistics(footers[0], table.schema)),
             "rows": len(table),
             "bytes": size,
         }
@@ -214,12 +213,12 @@ def _folder_name(column: str, value: str | None) -> str:
     return f"{quote(column, safe='')}={text}"
 
 
-def _write_parquet(table: pa.Table, path: Path) -> Any:
-    footers: list[Any] = []
+def _write_parquet(table: pa.Table, target: Any, footers: list[Any]) -> None:
+    """Write the Parquet file of a table to a path or an open file, and append its footer."""
     try:
         pyarrow.parquet.write_table(
             table,
-            path,
+            target,
             row_group_size=ROWS_PER_GROUP,
             store_schema=False,
             metadata_collector=footers,
@@ -229,7 +228,6 @@ def _write_parquet(table: pa.Table, path: Path) -> Any:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
-    return footers[0]
 
 
 def _statistics(footer: Any, schema: pa.Schema) -> dict[str, Any]:

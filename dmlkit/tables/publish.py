@@ -7,7 +7,6 @@ them the table (`commit`).
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dask.dataframe as dd
@@ -15,8 +14,9 @@ import pandas as pd
 import pyarrow as pa
 from dask.dataframe.utils import meta_nonempty
 
-from dmlkit.errors import InputError, MissingColumnError, OutputError
+from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.tables.commit import Mode, Write, check_target, commit_files
+from dmlkit.tables.folders import find_folder
 from dmlkit.tables.part_files import PartWriter, delta_type, empty_file_list
 from dmlkit.tables.staging import foreign_file, staged_write
 
@@ -69,7 +69,8 @@ def write_table(
         Each partition becomes a file, and the names of the files sort as the partitions do. An
         index with a name becomes a column, another one is left out.
     path : str
-        A folder that all workers see.
+        A folder that all workers see, or a prefix in an object store such as
+        ``s3://bucket/table``, for which client and workers have credentials in their environment.
     mode : {"error", "append", "overwrite"}
         What to do when there is a table. Overwritten files stay on disk for readers of older
         versions until ``deltalake.DeltaTable(path).vacuum()``.
@@ -83,7 +84,8 @@ def write_table(
     Raises
     ------
     OutputError
-        There is a table already, or the folder can't be written to.
+        There is a table already, or the folder can't be written to, or two writers could not be
+        kept apart in the store.
     InputError
         A column has a type that Delta Lake can't hold, or (on append) not that of the table.
 
@@ -108,8 +110,9 @@ def write_table(
     """
     frame = _as_columns(frame)
     keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by or ())
-    write = Write(_local_folder(path), _arrow_schema(frame), keys, mode)
+    write = Write(find_folder(path), _arrow_schema(frame), keys, mode)
     _check_keys(write)
+    write.folder.check()
     check_target(write, foreign_file(write.folder))
     with staged_write(write.folder) as (staging, token):
         files = _write_files(frame, write, staging, token)
@@ -138,17 +141,6 @@ def _as_columns(frame: Any) -> Any:
     return frame
 
 
-def _local_folder(path: str | os.PathLike[str]) -> Path:
-    """Return the folder that a path means: the one place that knows where tables can be."""
-    text = os.fspath(path)
-    if "://" in text and not text.startswith("file://"):
-        raise OutputError(
-            f"Tables are written to folders so far, not to {text!r}. "
-            "Write to a folder that all workers share, and copy it from there."
-        )
-    return Path(text.removeprefix("file://")).expanduser().absolute()
-
-
 def _arrow_schema(frame: Any) -> pa.Schema:
     declared = pa.Schema.from_pandas(meta_nonempty(frame._meta), preserve_index=False)
     fields = [pa.field(field.name, delta_type(field.name, field.type)) for field in declared]
@@ -159,7 +151,7 @@ def _check_keys(write: Write) -> None:
     """Raise unless the values of the columns to partition by can be names of folders."""
     for name in write.partition_by:
         if name not in write.schema.names:
-            raise MissingColumnError.of(str(write.folder), name, write.schema.names)
+            raise MissingColumnError.of(write.folder.uri, name, write.schema.names)
         kind = write.schema.field(name).type
         if not any(test(kind) for test in FOLDER_TYPES):
             raise InputError(
@@ -170,15 +162,15 @@ def _check_keys(write: Write) -> None:
         raise InputError("partition_by names all columns; leave one that is in the files.")
 
 
-def _write_files(frame: Any, write: Write, staging: Path, token: str) -> pd.DataFrame:
+def _write_files(frame: Any, write: Write, staging: str, token: str) -> pd.DataFrame:
     """Compute the frame; return the table of the files that the workers have written."""
     # Optimised first: Dask may put small partitions together, and files are numbered by them.
     frame = frame.optimize(fuse=False)
     width = max(5, len(str(frame.npartitions)))
     numbers = dd.from_map(_number, range(frame.npartitions), meta=pd.Series([], dtype="int64"))
     writer = PartWriter(
-        folder=str(write.folder),
-        staging=str(staging),
+        folder=write.folder,
+        staging=staging,
         name=f"part-{token}-{{number:0{width}d}}.parquet",
         schema=write.schema,
         partition_by=write.partition_by,

@@ -65,6 +65,7 @@ def find_source(path: str | os.PathLike[str]) -> Source:
     path = os.fspath(path)
     try:
         filesystem, location = fsspec.core.url_to_fs(path)
+        filesystem.invalidate_cache()  # others write there, too
         if filesystem.isdir(location) and filesystem.isdir(f"{location.rstrip('/')}/_delta_log"):
             return Source(path, filesystem, location, (), "delta")
         files = _list(filesystem, location, path)

@@ -20,6 +20,7 @@ from pandas.testing import assert_frame_equal
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, OutputError
 from dmlkit.tables import commit, publish
+from dmlkit.tables.folders import find_folder
 from dmlkit.tables.part_files import PartWriter
 from dmlkit.tables.publish import write_table
 
@@ -511,7 +512,7 @@ def test_another_writers_files_are_left_alone(path):
 def test_a_task_that_outlives_its_write_leaves_no_file(path):
     path.mkdir()
     schema = pa.schema([("number", pa.int64())])
-    writer = PartWriter(str(path), str(path / "_writing-gone"), "part-gone-{number:05d}", schema)
+    writer = PartWriter(find_folder(path), "_writing-gone", "part-gone-{number:05d}", schema)
     with pytest.raises(OutputError, match="the write was cancelled, or the worker is on a machine"):
         writer(LETTERS[["number"]], pd.Series([0]))
     assert files_on_disk(path) == set()
@@ -597,11 +598,9 @@ def test_an_unknown_mode_is_told_the_known_ones(path):
         write_table(LETTERS, path, mode="upsert")
 
 
-def test_an_object_store_is_not_taken_for_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(OutputError, match="'s3://bucket/table'"):
-        write_table(LETTERS, "s3://bucket/table")
+def test_a_folder_may_be_written_as_a_url(tmp_path):
     assert write_table(LETTERS, f"file://{tmp_path}/table").rows == 20
+    assert (tmp_path / "table" / "_delta_log").is_dir()
 
 
 def test_a_damaged_log_is_reported(path):

@@ -1,0 +1,209 @@
+"""Where tables are written: folders that all workers see, and prefixes in object stores.
+
+Both offer the same few operations on files; what they are for is decided in `staging`,
+`part_files` and `commit`. Credentials are found by whoever opens a store, in its own environment:
+what goes to workers is the address alone.
+"""
+
+import io
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from dmlkit.errors import OutputError
+
+__all__ = ["Folder", "LocalFolder", "StoreFolder", "find_folder", "storage_options"]
+
+
+class Folder(Protocol):
+    """A place of files whose paths have slashes and begin below it."""
+
+    @property
+    def uri(self) -> str:
+        """How Delta Lake calls it."""
+        ...
+
+    def check(self) -> None:
+        """Raise unless a table can be written to it."""
+        ...
+
+    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Yield the names of folders right below, and the seconds since something was put there."""
+        ...
+
+    def files(self) -> Iterator[str]:
+        """Yield all files, whatever others remove at the same time."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return what is in a small file; OSError if it can't be read."""
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file."""
+        ...
+
+    def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:
+        """Write a file that is there whole or not at all; return its bytes.
+
+        `write` is given a path or a file to write to; `staging` is a folder for what isn't whole.
+        """
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there, and folders that are empty then."""
+        ...
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder with all that is in it."""
+        ...
+
+
+def find_folder(path: str | os.PathLike[str]) -> Folder:
+    """Return the folder or prefix that a path means.
+
+    Examples
+    --------
+    >>> find_folder("s3://bucket/table/").uri
+    's3://bucket/table'
+    """
+    text = os.fspath(path)
+    if "://" in text and not text.startswith("file://"):
+        return StoreFolder(text.rstrip("/"))
+    return LocalFolder(str(Path(text.removeprefix("file://")).expanduser().absolute()))
+
+
+def storage_options(uri: str) -> dict[str, str]:
+    """Return what Delta Lake must be told of a store that Python's tools know by themselves."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if not uri.startswith(("s3://", "s3a://")) or not endpoint:
+        return {}
+    options = {"aws_endpoint_url": endpoint}
+    return options | ({"aws_allow_http": "true"} if endpoint.startswith("http://") else {})
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder of this machine, or one that several machines share."""
+
+    uri: str
+
+    def check(self) -> None:  # noqa: D102
+        if Path(self.uri).is_file():
+            raise OutputError(f"{self.uri!r} is a file; a table needs a folder. Name another path.")
+
+    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:  # noqa: D102
+        for folder in Path(self.uri).glob(f"{prefix}*"):
+            with suppress(FileNotFoundError):  # its writer has just removed it
+                yield folder.name, time.time() - folder.stat().st_mtime
+
+    def files(self) -> Iterator[str]:  # noqa: D102
+        for parent, _, names in os.walk(self.uri):
+            relative = Path(parent).relative_to(self.uri)
+            yield from ((relative / name).as_posix() for name in names)
+
+    def exists(self, path: str) -> bool:  # noqa: D102
+        return Path(self.uri, path).exists()
+
+    def read(self, path: str) -> bytes:  # noqa: D102
+        return Path(self.uri, path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:  # noqa: D102
+        target = Path(self.uri, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+    def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:  # noqa: D102
+        target, temporary = Path(self.uri, path), Path(self.uri, staging, uuid.uuid4().hex)
+        write(temporary)
+        size = temporary.stat().st_size
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(target)
+        return size
+
+    def remove(self, path: str) -> None:  # noqa: D102
+        Path(self.uri, path).unlink(missing_ok=True)
+        for parent in PurePosixPath(path).parents[:-1]:
+            with suppress(OSError):
+                Path(self.uri, parent).rmdir()
+
+    def remove_folder(self, path: str) -> None:  # noqa: D102
+        shutil.rmtree(Path(self.uri, path), ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class StoreFolder:
+    """A prefix in an object store, such as ``s3://bucket/table``."""
+
+    uri: str
+
+    def check(self) -> None:  # noqa: D102
+        from dmlkit.tables.object_store import check_store
+
+        check_store(self.uri)
+
+    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:  # noqa: D102
+        newest: dict[str, float] = {}
+        for path, written in self._listed():
+            first = path.partition("/")[0]
+            if first.startswith(prefix):
+                newest[first] = max(written, newest.get(first, 0.0))
+        yield from ((name, time.time() - written) for name, written in newest.items())
+
+    def files(self) -> Iterator[str]:  # noqa: D102
+        yield from (path for path, _ in self._listed())
+
+    def exists(self, path: str) -> bool:  # noqa: D102
+        filesystem, root = self._open()
+        return bool(filesystem.exists(f"{root}/{path}"))
+
+    def read(self, path: str) -> bytes:  # noqa: D102
+        filesystem, root = self._open()
+        content: bytes = filesystem.cat_file(f"{root}/{path}")
+        return content
+
+    def write(self, path: str, content: bytes) -> None:  # noqa: D102
+        filesystem, root = self._open()
+        filesystem.pipe_file(f"{root}/{path}", content)
+
+    def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:  # noqa: ARG002, D102
+        file = io.BytesIO()
+        write(file)
+        self.write(path, file.getvalue())  # a store shows an object when it is whole
+        return file.tell()
+
+    def remove(self, path: str) -> None:  # noqa: D102
+        filesystem, root = self._open()
+        with suppress(FileNotFoundError):
+            filesystem.rm_file(f"{root}/{path}")
+
+    def remove_folder(self, path: str) -> None:  # noqa: D102
+        filesystem, root = self._open()
+        with suppress(FileNotFoundError):
+            filesystem.rm(f"{root}/{path}", recursive=True)
+
+    def _listed(self) -> list[tuple[str, float]]:
+        """Return all objects below, and when each was written."""
+        filesystem, root = self._open()
+        found = filesystem.find(root, detail=True)
+        return [
+            (name.removeprefix(f"{root}/"), info["LastModified"].timestamp())
+            if "LastModified" in info
+            else (name.removeprefix(f"{root}/"), time.time())
+            for name, info in found.items()
+        ]
+
+    def _open(self) -> tuple[Any, str]:
+        from dmlkit.tables.object_store import open_store
+
+        return open_store(self.uri)

@@ -1,0 +1,78 @@
+"""Object stores through fsspec: opening them, and whether two writers can be kept apart there."""
+
+import functools
+import uuid
+from typing import Any
+
+import fsspec
+
+from dmlkit.errors import OutputError
+
+__all__ = ["check_store", "open_store"]
+
+
+def open_store(uri: str) -> tuple[Any, str]:
+    """Return the file system of a store and the path in it. Listings are never remembered."""
+    try:
+        filesystem, root = fsspec.core.url_to_fs(uri, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        raise OutputError(
+            f"Cannot open {uri!r}: {error}.\nFor S3: pip install 'dmlkit[s3]'; for other stores "
+            "the package of fsspec that its message names."
+        ) from None
+    return filesystem, root.rstrip("/")
+
+
+def check_store(uri: str) -> None:
+    """Raise unless a store can be written to, and refuses to put an object where one is.
+
+    Two writers who commit the same version of a table are kept apart by that refusal alone. It is
+    probed once for each bucket in a process, with an object that is removed again.
+
+    Raises
+    ------
+    OutputError
+        The store can't be reached or written to, or it has no conditional put.
+    """
+    filesystem, root = open_store(uri)
+    try:
+        _probe(type(filesystem).__name__, root.partition("/")[0], uri)
+    except OutputError:
+        raise
+    except Exception as error:  # each store has its own, not all of them OSError
+        raise OutputError(
+            f"Cannot write to {uri!r}: {_told(error)}\nCheck the bucket, the region and the "
+            "endpoint (AWS_REGION, AWS_ENDPOINT_URL), and that AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, a profile or a role may write there: here and on all workers."
+        ) from None
+
+
+@functools.cache
+def _probe(store: str, bucket: str, uri: str) -> None:
+    """Put an object twice, the second time on condition that it is not there yet."""
+    if store != "S3FileSystem":
+        return  # Google's and Azure's have had the condition from the start
+    filesystem, root = open_store(uri)
+    prefix = "/".join([*root.partition("/")[2].split("/"), f"_probe-{uuid.uuid4().hex}"]).lstrip(
+        "/"
+    )
+    filesystem.call_s3("put_object", Bucket=bucket, Key=prefix, Body=b"1", IfNoneMatch="*")
+    try:
+        filesystem.call_s3("put_object", Bucket=bucket, Key=prefix, Body=b"2", IfNoneMatch="*")
+    except Exception as error:
+        if "PreconditionFailed" in repr(error) or "pre-condition" in str(error).lower():
+            return
+        raise
+    finally:
+        filesystem.rm_file(f"{bucket}/{prefix}")
+    raise OutputError(
+        f"The store of {uri!r} puts an object in the place of another although it is asked not "
+        "to (If-None-Match), so that one of two writers could lose its rows. Use a store that "
+        "has conditional writes: S3 itself has, and newer versions of compatible stores."
+    )
+
+
+def _told(error: Exception) -> str:
+    """Return the first line of an error, which tells no credentials."""
+    text = str(error).strip().splitlines()
+    return (text[0].rstrip(".") if text else type(error).__name__) + "."
