@@ -126,6 +126,12 @@ def score_table(
     InputError
         A table cannot be read, or does not fit the schema that the model was trained with.
     """
+    if bundle.features.get("kind") == "forecaster":
+        from dmlkit.forecast_scoring import forecast_table
+
+        return forecast_table(
+            bundle, data, history=history, quarantine=quarantine, max_bad_share=max_bad_share
+        )
     if "kind" in bundle.features:  # a transformer: no row needs another one
         return _score_row_by_row(bundle, data, quarantine, max_bad_share)
     feature_set = FeatureSet.from_dict(bundle.features)

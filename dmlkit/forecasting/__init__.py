@@ -1,10 +1,18 @@
 """Forecasts of many series: one model for a long panel, backtests, baselines, intervals."""
 
+from dmlkit.forecasting.backtest import interval_margins
+from dmlkit.forecasting.fitted import add_bounds, quantile_name
 from dmlkit.forecasting.forecaster import Forecaster
 from dmlkit.forecasting.frequency import Frequency
 from dmlkit.forecasting.metrics import ForecastEvaluation, evaluate_forecasts
 from dmlkit.forecasting.panel import gather_series, regular_panel
-from dmlkit.forecasting.transforms import Differences, LocalBoxCox, LocalStandardScaler, Log1p
+from dmlkit.forecasting.transforms import (
+    Differences,
+    LocalBoxCox,
+    LocalStandardScaler,
+    Log1p,
+    transform_from_dict,
+)
 
 __all__ = [
     "Differences",
@@ -14,7 +22,11 @@ __all__ = [
     "LocalBoxCox",
     "LocalStandardScaler",
     "Log1p",
+    "add_bounds",
     "evaluate_forecasts",
     "gather_series",
+    "interval_margins",
+    "quantile_name",
     "regular_panel",
+    "transform_from_dict",
 ]

@@ -1,11 +1,12 @@
 """`Forecaster`: one model for all series of a panel, trained and applied on a Dask cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Self
 
 import dask.dataframe as dd
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
@@ -20,10 +21,17 @@ from dmlkit.forecasting.frequency import Frequency
 from dmlkit.forecasting.origin import Cutoff, origins_of
 from dmlkit.forecasting.panel import SERIES, TIME, Gaps
 from dmlkit.forecasting.preparation import Prepared, prepare, with_future
-from dmlkit.forecasting.transforms import TargetTransform
+from dmlkit.forecasting.transforms import (
+    TargetTransform,
+    transform_from_dict,
+    transform_to_dict,
+)
 from dmlkit.graph import for_all, for_each
 
 __all__ = ["Forecaster"]
+
+#: Of the document that `to_dict` writes.
+KIND, VERSION = "forecaster", 1
 
 
 class Forecaster:
@@ -237,8 +245,52 @@ class Forecaster:
         ----------
         Romano, Patterson, Candes: *Conformalized Quantile Regression*. NeurIPS 2019.
         """
-        self.margins_ = interval_margins(backtest, self._quantiles(), levels)
+        self.margins_ = interval_margins(backtest, self.quantiles, levels)
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the models as JSON-able values: what was declared, learned, calibrated."""
+        return {
+            "kind": KIND,
+            "version": VERSION,
+            "frequency": self.design.frequency.text,
+            "features": self.design.features.to_dict(),
+            "transforms": [transform_to_dict(each) for each in self.design.transforms],
+            "static": list(self.design.static),
+            "season": self.season,
+            "steps_per_model": self.steps_per_model,
+            "gaps": self.gaps,
+            "common_end": self.common_end,
+            "minimum": self.minimum,
+            "min_history": self.design.min_history,
+            "weight": self.design.weight,
+            "half_life": self.design.half_life,
+            "margins": {f"{level:g}": list(map(float, m)) for level, m in self.margins_.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], models: Sequence[Any]) -> Self:
+        """Make a fitted forecaster from what `to_dict` returned and its fitted models.
+
+        Raises
+        ------
+        ConfigurationError
+            The document is of a newer version.
+        """
+        if document["version"] > VERSION:
+            raise ConfigurationError(
+                f"The forecaster is of version {document['version']}; this dmlkit reads up to "
+                f"{VERSION}. Update dmlkit."
+            )
+        made: dict[str, Any] = {"features": FeatureSet.from_dict(document["features"])}
+        made |= {"transforms": [transform_from_dict(each) for each in document["transforms"]]}
+        apart = {"kind", "version", "margins", *made}
+        plain = {name: value for name, value in document.items() if name not in apart}
+        forecaster = cls(models[0], **plain, **made)
+        forecaster.models_ = tuple(models)
+        margins = document["margins"].items()
+        forecaster.margins_ = {float(level): np.array(margin) for level, margin in margins}
+        return forecaster
 
     def _copy(self) -> "Forecaster":
         other = object.__new__(Forecaster)
@@ -246,7 +298,9 @@ class Forecaster:
         other.models_, other.margins_, other._panel = (), {}, None
         return other
 
-    def _quantiles(self) -> tuple[float, ...]:
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The quantiles that the model predicts; empty where it predicts one number."""
         levels = self.model.get_params().get("quantile_alpha")
         if levels is None or not hasattr(levels, "__iter__"):
             return ()
@@ -300,7 +354,7 @@ class Forecaster:
             self.design,
             self.models_,
             self.steps_per_model,
-            self._quantiles(),
+            self.quantiles,
             self.season,
             self.minimum,
             self.margins_,

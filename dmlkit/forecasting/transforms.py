@@ -19,7 +19,10 @@ __all__ = [
     "LocalStandardScaler",
     "Log1p",
     "TargetTransform",
+    "apply_all",
     "transform_from_dict",
+    "transform_to_dict",
+    "undo_all",
 ]
 
 

@@ -32,7 +32,7 @@ from dmlkit.metrics.report.tables import (
 )
 from dmlkit.metrics.report.wording import decimals, duration
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["render_report", "write_page", "write_report"]
 
 
 def write_report(path: str | os.PathLike[str], inputs: ReportInputs) -> None:
@@ -63,7 +63,18 @@ def write_report(path: str | os.PathLike[str], inputs: ReportInputs) -> None:
     ...     Path(folder, "report.html").read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """
-    path, page = Path(path), render_report(inputs)
+    write_page(path, render_report(inputs))
+
+
+def write_page(path: str | os.PathLike[str], page: str) -> None:
+    """Write a page so that a reader sees the old one or the new one.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    path = Path(path)
     staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with staged.open("x", encoding="utf-8") as file:
