@@ -42,7 +42,7 @@ class Trial:
     write: str
     kill_after: float
     victim_done: bool
-    victim_there: bool
+    victim_committed: bool
     rows_lost: int
     rows_duplicated: int
     half_writes: int
@@ -95,7 +95,7 @@ def trial(path: str, store: str, write: str, delay: float) -> Trial:
     time.sleep(delay)
     victim.process.kill()
     ends = {VICTIM: _await(victim), OTHER: _await(other)}
-    rows = _rows_by_batch(path)
+    rows, committed = _rows_by_batch(path), len(_tokens(path))
     # One more write finds the orphans, and shows that the table can still be written to.
     last = _await(_start(LAST, path, "append"))
     unclear = "" if ends[OTHER] in ("done", "refused") and last == "done" else f"{ends} {last}"
@@ -105,7 +105,7 @@ def trial(path: str, store: str, write: str, delay: float) -> Trial:
         write=write,
         kill_after=round(delay, 3),
         victim_done=ends[VICTIM] == "done",
-        victim_there=rows[VICTIM] > 0,
+        victim_committed=committed > (write != "create") + (ends[OTHER] == "done"),
         rows_lost=lost,
         rows_duplicated=sum(max(0, count - ROWS) for count in rows.values()),
         half_writes=half,
@@ -217,13 +217,20 @@ def _rows_by_batch(path: str) -> Counter[int]:
 
 def _files_left(path: str) -> int:
     """Return how many files of no committed write are left."""
-    from dmlkit.tables.commit import TOKEN, _open
+    from dmlkit.tables.folders import find_folder
+
+    committed = _tokens(path)
+    files = [name for name in find_folder(path).files() if not name.startswith("_delta_log/")]
+    return sum(not any(token in name for token in committed) for name in files)
+
+
+def _tokens(path: str) -> list[str]:
+    """Return the token of each write that has been committed."""
+    from dmlkit.tables.commit import TOKEN, _is_table, _open
     from dmlkit.tables.folders import find_folder
 
     folder = find_folder(path)
-    committed = {entry.get(TOKEN) for entry in _open(folder).history()}
-    files = [name for name in folder.files() if not name.startswith("_delta_log/")]
-    return sum(not any(token and token in name for token in committed) for name in files)
+    return [entry[TOKEN] for entry in _open(folder).history()] if _is_table(folder) else []
 
 
 def _undisturbed(root: str, kind: tuple[str, str]) -> float:
@@ -267,7 +274,7 @@ def as_table(trials: Sequence[Trial]) -> Table:
         table.add_column(name, justify="right")
     for (store, write), those in of.items():
         totals = [str(sum(getattr(each, name) for each in those)) for name in sums]
-        before = sum(not each.victim_there and not each.victim_done for each in those)
+        before = sum(not each.victim_committed for each in those)
         unclear = sum(bool(each.unclear) for each in those)
         table.add_row(
             store,
