@@ -13,7 +13,9 @@ from typing import Any
 
 from distributed import Client
 
-__all__ = ["Failure", "Sight", "begin", "end", "evict", "evict_silent", "look", "report_from"]
+from dmlkit.boosting.frozen import is_silent
+
+__all__ = ["Failure", "Sight", "begin", "end", "look", "report_from"]
 
 #: Of the scheduler's handlers, by which workers report.
 HANDLER = "dmlkit_training_report"
@@ -164,19 +166,6 @@ def end(client: Client, token: str) -> None:
         client.run_on_scheduler(_end, token)
 
 
-def evict(client: Client, workers: Sequence[str]) -> None:
-    """Take frozen workers out of the cluster; their nannies start new ones if they can."""
-    client.run_on_scheduler(_evict, list(workers))
-
-
-def evict_silent(client: Client, silence: float) -> list[str]:
-    """Take all workers out of the cluster that gave no sign of life for `silence` seconds."""
-    silent: list[str] = client.run_on_scheduler(_silent, silence)
-    if silent:
-        evict(client, silent)
-    return silent
-
-
 async def report_from(worker: Any, token: str, news: News) -> dict[str, Any]:
     """Report from a worker; return the scheduler's answer."""
     call = getattr(worker.scheduler, HANDLER)
@@ -229,37 +218,12 @@ def _look(
     )
 
 
-def _silent(silence: float, dask_scheduler: Any = None) -> list[str]:
-    return [
-        address
-        for address, state in dask_scheduler.workers.items()
-        if _is_silent(state, None, silence)
-    ]
-
-
 def _is_silent(state: Any, reported: float | None, silence: float) -> bool:
-    """Tell whether a worker is frozen or cut off: no heartbeat, or no report of its training."""
-    if time.time() - state.last_seen > silence:
+    """Tell whether a worker gave no heartbeat, or no report of its training."""
+    if is_silent(state, silence):
         return True
     return reported is not None and time.monotonic() - reported > 2 * silence
 
 
 def _end(token: str, dask_scheduler: Any = None) -> None:
     _attempts(dask_scheduler).running.pop(token, None)
-
-
-async def _evict(workers: list[str], dask_scheduler: Any = None) -> None:
-    stimulus = f"dmlkit-frozen-{time.time()}"
-    for worker in workers:
-        state = dask_scheduler.workers.get(worker)
-        if state is None:
-            continue
-        nanny = state.nanny
-        await dask_scheduler.remove_worker(worker, stimulus_id=stimulus)
-        if nanny:
-            dask_scheduler._ongoing_background_tasks.call_soon(_restart, dask_scheduler, nanny)
-
-
-async def _restart(scheduler: Any, nanny: str) -> None:
-    with contextlib.suppress(Exception):  # cut off with its worker: nothing can be done from here
-        await scheduler.rpc(nanny).restart(timeout=30, reason="dmlkit: frozen while training")

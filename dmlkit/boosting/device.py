@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import xgboost
 from distributed import Client
 
-from dmlkit.boosting.attempts import evict_silent
+from dmlkit.boosting.frozen import evict_silent
 from dmlkit.errors import ConfigurationError, TrainingError
 
 __all__ = ["Device", "choose_device"]

@@ -17,6 +17,7 @@ from distributed import Client
 from dmlkit.boosting import attempts
 from dmlkit.boosting.attempts import Failure, Sight
 from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
+from dmlkit.boosting.frozen import evict_frozen
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
 from dmlkit.boosting.shard_host import HostOrders, Rows, train_shards
@@ -180,9 +181,9 @@ class _Attempt:
     def _failure(
         self, sight: Sight, futures: Mapping[str, Any], restarts: Restarts
     ) -> Failure | None:
-        if sight.silent:
-            attempts.evict(self.client, sight.silent)
-            return Failure("froze", sight.silent[0], f"gave no sign of life for {self._patience}")
+        patience = self.endurance.worker_timeout
+        if sight.silent and (frozen := evict_frozen(self.client, sight.silent, patience)):
+            return Failure("froze", frozen[0], f"gave no sign of life for {patience:g} s")
         if sight.gone:
             return Failure("lost", sight.gone[0], "left the cluster")
         for failure in sight.failures:
@@ -204,10 +205,6 @@ class _Attempt:
             if sight.gone or any(other.kind != "peer-lost" for other in sight.failures):
                 return self._failure(sight, {}, restarts) or failure
         return failure
-
-    @property
-    def _patience(self) -> str:
-        return f"{self.endurance.worker_timeout:g} s"
 
 
 def _task_error(future: Any) -> str:

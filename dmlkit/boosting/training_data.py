@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client
 
-from dmlkit.boosting.attempts import evict_silent
+from dmlkit.boosting.frozen import evict_silent
 from dmlkit.boosting.given_table import GivenTable
 from dmlkit.boosting.objectives import LabelRule
 from dmlkit.boosting.queries import queries_of, rows_by_query, runs_of
