@@ -24,7 +24,7 @@ from dmlkit.workflow import Settings, load_configuration
 
 __all__ = ["RiskSettings", "flag", "identifier_type", "matching_preset"]
 
-#: Levels with fewer rows are put together for the linear model.
+#: Levels with fewer rows have no column of their own.
 RARE = 100
 
 
@@ -89,12 +89,13 @@ class Features(Settings):
     def for_trees(self) -> ColumnTransformer:
         """Return what makes these columns fit for boosted trees, which bear missing values."""
         ordinal = OrdinalEncoder(handle_unknown="use_encoded_value")
-        levels = [*self.categories, *self.codes]
+        one_hot = OneHotEncoder(handle_unknown="ignore", min_frequency=RARE)
         return ColumnTransformer(
             [
                 ("number", "passthrough", list(self.numbers)),
                 ("order", ordinal, list(self.ordered)),
-                ("risk", TargetEncoder(), levels),
+                ("level", one_hot, list(self.categories)),
+                ("risk", TargetEncoder(), [*self.categories, *self.codes]),
             ],
             verbose_feature_names_out=False,
         )
