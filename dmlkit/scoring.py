@@ -9,7 +9,7 @@ import pandas as pd
 
 from dmlkit.boosting import Bundle
 from dmlkit.errors import InputError
-from dmlkit.features import FeatureSet
+from dmlkit.features import FeatureSet, cycles_as_times
 from dmlkit.metrics import Calibrator
 from dmlkit.preprocessing import transformer_from_dict
 from dmlkit.tables import CheckedTable, Schema, check_table, read_table
@@ -78,17 +78,25 @@ class CalibratedModel:
 def score_rows(model: Any, frame: Any, feature_names: Sequence[str], keep: Sequence[str]) -> Any:
     """Return the columns `keep` of a frame with ``score``, the probability of class 1, lazily.
 
+    Of a calibrated regressor also with ``prediction``, the number that it predicts.
+
     Each partition is walked through once; nothing is aligned or moved.
     """
-    meta = frame._meta[list(keep)].assign(score=np.float32(0))
+    predicts = isinstance(model, CalibratedModel) and not hasattr(model.model, "predict_proba")
+    added = {"prediction": np.float32(0)} if predicts else {}
+    meta = frame._meta[list(keep)].assign(**added, score=np.float32(0))
     return frame.map_partitions(_scored, model, tuple(feature_names), tuple(keep), meta=meta)
 
 
 def _scored(
     rows: pd.DataFrame, model: Any, feature_names: Sequence[str], keep: Sequence[str]
 ) -> pd.DataFrame:
-    score = model.predict_proba(rows[list(feature_names)])[1].to_numpy()
-    return rows[list(keep)].assign(score=score)
+    features = rows[list(feature_names)]
+    added = {}
+    if isinstance(model, CalibratedModel) and not hasattr(model.model, "predict_proba"):
+        added["prediction"] = model.model.predict(features).to_numpy()
+    score = model.predict_proba(features)[1].to_numpy(np.float32)
+    return rows[list(keep)].assign(**added, score=score)
 
 
 def score_table(
@@ -212,17 +220,20 @@ def read_renamed(
 def _read(path: str, bundle: Bundle, filters: Any = None) -> Any:
     """Read a table under the names of the training; the label may be missing."""
     names: dict[str, str] = dict(bundle.metadata["columns"])
-    label: str = bundle.metadata["label"]
-    if names[label] not in read_table(path).columns:
+    label: str | None = bundle.metadata.get("label")
+    if label is not None and names[label] not in read_table(path).columns:
         del names[label]
-    return read_renamed(path, names, filters=filters, as_text=True)
+    cycle: str | None = bundle.metadata.get("cycle")
+    if cycle is None:
+        return read_renamed(path, names, filters=filters, as_text=True)
+    return cycles_as_times(read_renamed(path, names), bundle.schema["time"], cycle)
 
 
 def _checked(
     table: Any, bundle: Bundle, max_bad_share: float, quarantine: str | None = None
 ) -> CheckedTable:
     """Check a table whose labels may not be known yet; those are NaN afterwards."""
-    label: str = bundle.metadata["label"]
+    label: str | None = bundle.metadata.get("label")
     schema = Schema.from_dict(bundle.schema)
     columns = [
         replace(column, nullable=True) if column.name == label else column
@@ -236,6 +247,8 @@ def _checked(
         max_bad_share=max_bad_share,
     )
     frame = checked.frame
+    if label is None:  # not a column of the table
+        return checked
     known = frame[label].astype("float64") if label in frame.columns else np.nan
     return replace(checked, frame=frame.assign(**{label: known}))
 
@@ -247,7 +260,8 @@ def _past(path: str, since: pd.Timestamp, bundle: Bundle, max_bad_share: float) 
     """
     time = bundle.schema["time"]
     table = _read(path, bundle)
-    if isinstance(table[time].dtype, np.dtype) and since.tzinfo is None:
+    counted = "cycle" in bundle.metadata  # the files have no times to filter by
+    if isinstance(table[time].dtype, np.dtype) and since.tzinfo is None and not counted:
         table = _read(path, bundle, [(bundle.metadata["columns"][time], ">=", since)])
         if len(table[[time]]) == 0:
             return None

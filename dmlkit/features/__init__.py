@@ -1,6 +1,7 @@
 """Features that look back in time and never ahead: windows per entity, calendar, ratios."""
 
 from dmlkit.features.asof import AsOf
+from dmlkit.features.cycles import cycles_as_times
 from dmlkit.features.feature_set import FeatureSet
 from dmlkit.features.holidays import Holidays
 from dmlkit.features.panel import PanelLags
@@ -18,4 +19,5 @@ __all__ = [
     "Ratio",
     "TimeWindows",
     "ZScore",
+    "cycles_as_times",
 ]

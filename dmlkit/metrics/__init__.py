@@ -1,5 +1,6 @@
 """Metrics over a cluster: exact on any partitioning, no column gathered on the client."""
 
+from dmlkit.metrics.alarms import AlarmCosts, AlarmEvaluation, evaluate_alarms
 from dmlkit.metrics.calibration import Calibrator
 from dmlkit.metrics.cards import card_precision_at_k
 from dmlkit.metrics.curves import precision_recall_curve, roc_curve
@@ -18,6 +19,7 @@ from dmlkit.metrics.ranking import (
     precision_at_k,
     roc_auc_score,
 )
+from dmlkit.metrics.regression import evaluate_regression
 from dmlkit.metrics.results import (
     BinaryEvaluation,
     CalibrationBins,
@@ -29,6 +31,8 @@ from dmlkit.metrics.results import (
 from dmlkit.metrics.threshold import precision_score, recall_score, threshold_at_capacity
 
 __all__ = [
+    "AlarmCosts",
+    "AlarmEvaluation",
     "BinaryEvaluation",
     "CalibrationBins",
     "Calibrator",
@@ -41,8 +45,10 @@ __all__ = [
     "brier_score_loss",
     "calibration_bins",
     "card_precision_at_k",
+    "evaluate_alarms",
     "evaluate_binary",
     "evaluate_groups",
+    "evaluate_regression",
     "expected_calibration_error",
     "lift",
     "log_loss",

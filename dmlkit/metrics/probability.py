@@ -171,7 +171,9 @@ def wilson_interval(
     rate = positives / rows
     middle = (rate + Z95**2 / (2 * rows)) / (1 + Z95**2 / rows)
     spread = np.sqrt(rate * (1 - rate) / rows + Z95**2 / (4 * rows**2)) * Z95 / (1 + Z95**2 / rows)
-    return np.maximum(middle - spread, 0.0), np.minimum(middle + spread, 1.0)
+    # At the ends the limits are exact, which rounding would make 1e-17 of.
+    low = np.where(positives == 0, 0.0, np.maximum(middle - spread, 0.0))
+    return low, np.where(positives == rows, 1.0, np.minimum(middle + spread, 1.0))
 
 
 def logarithmic_loss(epsilon: float) -> Metric:

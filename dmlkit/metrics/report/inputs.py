@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from dmlkit.metrics.report.drawing import Chart
 from dmlkit.metrics.results import BinaryEvaluation, Costs
 
 __all__ = ["BadRows", "Period", "ReportInputs", "StageTime"]
@@ -83,6 +84,8 @@ class ReportInputs:
     periods : sequence of Period
     beside : mapping of str to mapping of str to float
         Metrics of other models on the same rows, by the model's name.
+    charts : mapping of str to sequence of Chart
+        Further charts, by the heading of their section, which comes first.
     groups : DataFrame or None
         From `evaluate_groups`.
     importance : DataFrame or None
@@ -109,6 +112,7 @@ class ReportInputs:
     summary: Sequence[str] = ()
     periods: Sequence[Period] = ()
     beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    charts: Mapping[str, Sequence[Chart]] = field(default_factory=dict)
     groups: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
     stages: Sequence[StageTime] = ()

@@ -121,6 +121,8 @@ def _charts(inputs: ReportInputs) -> Iterator[Chart]:
     if evaluation.gain is not None:
         yield gain_chart(evaluation.gain, positives)
     yield from learning_charts(inputs.learning_curve)
+    for charts in inputs.charts.values():
+        yield from charts
 
 
 def _words(inputs: ReportInputs) -> dict[str, Any]:
