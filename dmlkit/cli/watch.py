@@ -5,6 +5,8 @@ import contextlib
 import click
 from rich.console import Console
 
+from dmlkit.cli.cluster import insecure_option
+
 __all__ = ["watch"]
 
 
@@ -19,9 +21,10 @@ __all__ = ["watch"]
 )
 @click.argument("address")
 @click.option("--once", is_flag=True, help="Show how it stands, and end.")
+@insecure_option
 @click.option("--json", "as_json", is_flag=True, help="Print it once as one JSON object.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
-def watch(address: str, once: bool, as_json: bool) -> None:
+def watch(address: str, once: bool, insecure: bool, as_json: bool) -> None:
     """Watch what runs on the cluster at ADDRESS: stages, training, workers and their losses."""
     from dmlkit.cli.endings import print_json
     from dmlkit.cluster import current_client, quiet_dask
@@ -29,7 +32,7 @@ def watch(address: str, once: bool, as_json: bool) -> None:
     from dmlkit.observe.terminal import watch as show
 
     quiet_dask()
-    take = snapshots_from(address)
+    take = snapshots_from(address, insecure=insecure)
     try:
         if as_json:
             print_json(**take())

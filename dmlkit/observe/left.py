@@ -23,13 +23,20 @@ TASK_SPREAD = (0.7, 1.5)
 #: Likewise for what an earlier run took.
 RUN_SPREAD = (0.8, 1.3)
 
+#: Share of the earlier run that counts as run at its pace already.
+TRUST = 0.4
+
+#: What a stage that took longer than before still takes, as a share of what it took so far.
+OVERDUE = 0.15
+
 #: A stage that stands still for longer than this takes longer by as much.
 STANDSTILL = 5.0
 
 
 def stage_left(stage: StageProgress, now: float) -> Range | None:
     """Return what is left of a running stage, as its tasks tell; None where they don't."""
-    if not stage.running or stage.work_left is None or stage.total == 0:
+    # What trains is one task for all rounds: the training tells how long it takes.
+    if not stage.running or stage.hosts_training or not stage.work_left or stage.total == 0:
         return None
     seconds = stage.work_left
     if (speed := stage.tasks_per_second) and stage.done:
@@ -54,13 +61,12 @@ def workflow_left(run: RunRecord, now: float) -> tuple[Range | None, float | Non
     if current is not None and current.started is not None:
         spent, whole = now - current.started, expected[current.name] * pace
         rest = max(whole - spent, 0.0)
-        told = stage_left(current, now)
+        told = None if current.hosts_training else stage_left(current, now)
         if told is not None:
             by_tasks = (told["low"] + told["high"]) / 2
             weight = current.done / current.total
             rest = rest * (1 - weight) + by_tasks * weight
-        elif spent > whole:
-            rest = 0.2 * spent
+        rest = max(rest, OVERDUE * spent) if spent > whole else rest
         seconds += rest
         standstill = max(0.0, current.quiet(now) - STANDSTILL) if current.state == "stalled" else 0
     gone = now - run.started
@@ -71,14 +77,14 @@ def workflow_left(run: RunRecord, now: float) -> tuple[Range | None, float | Non
 def _pace(run: RunRecord) -> float:
     """Return how many times as long as in the earlier run the finished stages took.
 
-    Stages count by their length, and the earlier run itself counts a little, so that a stage of
-    a few moments says little.
+    Stages count by their length, and the earlier run itself counts for a part, so that a stage
+    of a few moments says little, and one that was slow since it lost a worker not all.
     """
     over = [stage for stage in run.stages if stage.state == "done" and stage.name in run.expected]
     before = sum(run.expected[stage.name] for stage in over)
     taken = sum(stage.seconds for stage in over)
     total = sum(run.expected.values())
-    trust = 0.1 * total
+    trust = TRUST * total
     return (taken + trust) / (before + trust) if before + trust > 0 else 1.0
 
 

@@ -17,7 +17,7 @@ __all__ = ["snapshots_from"]
 TIMEOUT = 10.0
 
 
-def snapshots_from(address: str) -> Callable[[], Snapshot]:
+def snapshots_from(address: str, *, insecure: bool = False) -> Callable[[], Snapshot]:
     """Return what gives the story of a cluster as it stands, each time it is called.
 
     Parameters
@@ -25,6 +25,8 @@ def snapshots_from(address: str) -> Callable[[], Snapshot]:
     address : str
         A scheduler (``tcp://HOST:8786``), which keeps a story from now on if it did not; or its
         dashboard (``http://HOST:8787``), where the story must be kept already.
+    insecure : bool
+        Allow plain TCP beyond this machine.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def snapshots_from(address: str) -> Callable[[], Snapshot]:
     """
     if address.startswith(("http://", "https://")):
         return lambda: _fetch(address.rstrip("/").removesuffix("/status").removesuffix("/dmlkit"))
-    client = connect(address)
+    client = connect(address, insecure=insecure)
     install(client)
     return lambda: take_snapshot(client)
 

@@ -37,6 +37,7 @@ class StageProgress:
     done: int = 0
     total: int = 0
     moved: float = 0.0
+    hosts_training: bool = False
     work_left: float | None = None
     counts: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
 
@@ -50,8 +51,8 @@ class StageProgress:
             self.counts.popleft()
 
     def stir(self, now: float) -> None:
-        """Take in that something else moved, such as a round of a training."""
-        self.moved = now
+        """Take in that a training in it moved."""
+        self.moved, self.hosts_training = now, True
 
     @property
     def tasks_per_second(self) -> float | None:

@@ -82,7 +82,7 @@ function facts(stage) {
   if (["running", "stalled"].includes(stage.state)) {
     if (stage.tasks_total) told.push(`${whole(stage.tasks_done)} of ${plural(stage.tasks_total, "task", "tasks")}`);
     if (stage.state === "stalled") told.push(`nothing has ended for ${duration(stage.quiet)}`);
-    else if (stage.tasks_per_second) told.push(`${stage.tasks_per_second < 10 ? stage.tasks_per_second.toFixed(1) : whole(stage.tasks_per_second)} a second`);
+    else if (stage.left && stage.tasks_per_second) told.push(`${stage.tasks_per_second < 10 ? stage.tasks_per_second.toFixed(1) : whole(stage.tasks_per_second)} a second`);
     if (stage.left && stage.state === "running") told.push(`${range(stage.left)} left`);
   } else {
     if (stage.rows !== null) told.push(plural(stage.rows, "row", "rows"));
