@@ -64,12 +64,31 @@ def restart_worker(client: Client, worker: str, process: int) -> None:  # noqa: 
         client.restart_workers([worker], timeout=30)
 
 
+def exhaust_worker(client: Client, worker: str, process: int) -> None:  # noqa: ARG001
+    """Let a worker take more memory than it may have: its nanny kills it."""
+    client.run(_take_all_memory, workers=[worker])
+
+
+def _take_all_memory(dask_worker: Any) -> None:
+    """Fill memory beside the tasks, as a leak in native code does."""
+    limit = dask_worker.memory_manager.memory_limit
+
+    def fill() -> None:
+        taken = []
+        while sum(map(len, taken)) < limit:
+            taken.append(b"x" * 2**26)
+        time.sleep(PATIENCE)
+
+    threading.Thread(target=fill, daemon=True).start()
+
+
 FAULTS: dict[str, Callable[[Client, str, int], None]] = {
     "kill a worker": kill_worker,
     "freeze a worker": freeze_worker,
     "kill a trainer": kill_trainer,
     "crash a trainer": crash_trainer,
     "freeze a trainer": freeze_trainer,
+    "exhaust a worker's memory": exhaust_worker,
     "retire a worker": retire_worker,
     "restart a worker": restart_worker,
 }

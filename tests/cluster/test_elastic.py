@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 
-from benchmarks.cluster_faults import FAULTS, kill_trainer, kill_worker, strike
+from benchmarks.cluster_faults import FAULTS, exhaust_worker, kill_trainer, kill_worker, strike
 from dmlkit.boosting import XGBClassifier
 from dmlkit.boosting.checkpoint import load_checkpoint
 from dmlkit.errors import TrainingError
@@ -73,7 +73,7 @@ def own_client() -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if "worker" in name])
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name.endswith("worker")])
 def test_a_training_survives(fault: str, own_client: Client, undisturbed: XGBClassifier) -> None:
     survive(fault, own_client, undisturbed)
 
@@ -149,6 +149,43 @@ def test_rows_put_in_by_hand_are_told_to_be_lost(own_client: Client) -> None:
         XGBClassifier(**{**PARAMETERS, "n_estimators": 2000}).fit(
             table[FEATURES], table["label"], eval_set=[(table[FEATURES], table["label"])]
         )
+
+
+def test_a_worker_killed_for_its_memory_is_survived(
+    own_client: Client, undisturbed: XGBClassifier
+) -> None:
+    strike(own_client, [(1, exhaust_worker)])  # its nanny takes a moment to see it
+    model = fitted()
+    assert raw(model) == raw(undisturbed)
+    (restart,) = model.restarts_
+    assert "was lost" in restart.reason
+
+
+def test_a_worker_that_joins_disturbs_nothing(undisturbed: XGBClassifier) -> None:
+    with cluster(1) as client:
+        strike(client, [(30, lambda client, *_: client.cluster.scale(2))])
+        model = fitted()
+        client.wait_for_workers(2, timeout=60)
+    assert raw(model) == raw(undisturbed)
+    assert model.restarts_ == ()
+
+
+def test_predictions_outlive_a_worker(own_client: Client, undisturbed: XGBClassifier) -> None:
+    table = dd.from_map(slow_part, range(12), meta=part(0).iloc[:0])
+    lazy = undisturbed.predict_proba(table[FEATURES])
+    expected = undisturbed.predict_proba(pd.concat(map(part, range(12)))[FEATURES])
+    found = own_client.compute(lazy)
+    until = time.monotonic() + 60
+    while len(own_client.has_what()) < 2 or not all(own_client.has_what().values()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(max(own_client.run(os.getpid).values()), signal.SIGKILL)
+    assert np.array_equal(found.result(timeout=60), expected)
+
+
+def slow_part(number: int) -> pd.DataFrame:
+    time.sleep(0.2)
+    return part(number)
 
 
 def test_two_trainings_at_once_and_other_tasks_do_not_wait_for_each_other(
