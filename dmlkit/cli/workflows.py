@@ -21,8 +21,8 @@ def workflows(settings: bool, as_json: bool) -> None:
         print_json(workflows={job.name: job.summary for job in jobs})
         return
     for job in jobs:
-        click.echo(f"{job.name:<20}{job.summary}")
+        click.echo(f"{job.name:<24}{job.summary}")
         for preset in job.presets:
-            click.echo(f"{'':<20}--config {shortened(str(preset))}")
+            click.echo(f"{'':<24}--config {shortened(str(preset))}")
         for setting in setting_defaults(job.configuration) if settings else ():
-            click.echo(f"{'':<20}--set {setting}")
+            click.echo(f"{'':<24}--set {setting}")
