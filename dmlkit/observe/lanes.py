@@ -9,6 +9,7 @@ __all__ = ["CODES", "Lanes"]
 CODES = ".ibspf"
 
 BUCKETS = 240
+_LETTERS = CODES.encode("ascii").ljust(256, b"?")
 _STICKY = CODES.index("s")
 
 
@@ -44,7 +45,7 @@ class Lanes:
 
     def text(self, place: int) -> str:
         """Return the lane of a place as letters, up to where it was painted last."""
-        return "".join(CODES[code] for code in self._lanes.get(place, b""))
+        return self._lanes.get(place, bytearray()).translate(_LETTERS).decode("ascii")
 
     def restart(self, now: float) -> None:
         """Begin the axis anew."""
