@@ -78,14 +78,23 @@ def with_future(prepared: Prepared, design: Design, gaps: Gaps, future: Any) -> 
     check_columns(future if eager else future._meta, [SERIES, TIME, *design.known])
     later = _lazily(future) if eager else future
     past = prepared.frame
-    later = later[names].assign(**{VALUE: float("nan")})
-    for name in past.columns:
-        if name not in later.columns:
-            later = later.assign(**{name: None})
-    later = later.astype({name: past[name].dtype for name in past.columns})
-    both = gather_series(dd.concat([past, later[list(past.columns)]], interleave_partitions=True))
-    frame = both.map_partitions(_continued, design.static, meta=both._meta)
+    later = later[names].map_partitions(
+        _like, past._meta, meta=_like(later[names]._meta, past._meta)
+    )
+    both = gather_series(dd.concat([past, later], interleave_partitions=True))
+    frame = both.map_partitions(_continued, design.static, past._meta, meta=past._meta)
     return replace(prepared, frame=regular_panel(frame, design.frequency.text, gaps=gaps))
+
+
+def _like(rows: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns of `meta`: those that are not there are missing."""
+    whole = rows.reindex(columns=meta.columns)
+    missing_fits = {
+        name: dtype
+        for name, dtype in meta.dtypes.items()
+        if name in rows.columns or not pd.api.types.is_numeric_dtype(dtype)
+    }
+    return whole.astype(missing_fits)
 
 
 def _lazily(panel: pd.DataFrame) -> Any:
@@ -94,16 +103,17 @@ def _lazily(panel: pd.DataFrame) -> Any:
     return dd.from_pandas(panel.reset_index(drop=True), npartitions=partitions, sort=False)
 
 
-def _continued(panel: pd.DataFrame, static: tuple[str, ...]) -> pd.DataFrame:
+def _continued(panel: pd.DataFrame, static: tuple[str, ...], meta: pd.DataFrame) -> pd.DataFrame:
     """Let static columns go on in the future; nothing may be there twice."""
-    if len(panel) and panel.duplicated([SERIES, TIME]).any():
+    if panel.duplicated([SERIES, TIME]).any():
         row = panel[panel.duplicated([SERIES, TIME])].iloc[0]
         raise InputError(
             f"`future` has a row at {row[TIME]} of series {row[SERIES]!r} that is there already. "
             "Leave out what is past, and rows that are there twice."
         )
-    panel = panel.reset_index(drop=True)
-    carried = {
-        name: panel.groupby(SERIES, sort=False, observed=True)[name].ffill() for name in static
-    }
-    return panel.assign(**carried)
+    of_series = panel.reset_index(drop=True).groupby(SERIES, sort=False, observed=True)
+    continued = panel.reset_index(drop=True).assign(
+        **{name: of_series[name].ffill() for name in static}
+    )
+    begun = continued[list(static)].notna().all(axis=1) if static else slice(None)
+    return continued.loc[begun].reset_index(drop=True).astype(meta.dtypes.to_dict())
