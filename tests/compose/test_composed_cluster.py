@@ -90,6 +90,7 @@ def test_the_dashboard_and_jupyterlab_open(composed: Composed) -> None:
     composed.await_health("jupyter")
     status, page = composed.get("DASHBOARD_PORT", "/status")
     assert (status, "Dask" in page) == (200, True)
+    assert composed.get("DASHBOARD_PORT", "/dmlkit")[0] == 200
     assert composed.get("JUPYTER_PORT", "/api/contents")[0] == 403
     status, found = composed.get(
         "JUPYTER_PORT", "/api/contents/notebooks", Authorization=f"token {TOKEN}"
