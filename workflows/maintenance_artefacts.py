@@ -114,9 +114,9 @@ def in_plain_words(run: Run, metrics: dict[str, float]) -> list[str]:
     """Say what the predictions are worth."""
     cap = run.configuration.target.cap
     told = [
-        f"The life left is off by {metrics['test.rmse_capped']:.1f} cycles (root mean square, where "
-        f"lives above {cap:g} count as {cap:g}), and by {metrics['test.rmse']:.1f} against the "
-        "whole truth."
+        f"The life left is off by {metrics['test.rmse_capped']:.1f} cycles (root mean square, "
+        f"where lives above {cap:g} count as {cap:g}), and by {metrics['test.rmse']:.1f} against "
+        "the whole truth."
     ]
     if "test.cost_per_machine" in metrics:
         told.append(

@@ -82,7 +82,7 @@ def features(run: Run, validate: Any) -> Any:
 def split(run: Run, features: Any) -> TrainValidationTest:
     """Keep machines apart; leave out those that still run; judge given ones at their last cycle."""
     given = run.records["read"].notes["given"]
-    known = features[features["remaining"].notna()]
+    known = features.dropna(subset=["remaining"])
     splitter = run.configuration.split.by_machine(given)
     if given:
         train, _, validation = splitter.split(known[known["given"] == "train"], "machine_id")

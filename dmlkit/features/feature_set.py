@@ -36,6 +36,9 @@ ENTITY_STEPS = (TimeWindows, PanelLags, AsOf)
 #: Of the document that `to_dict` writes.
 VERSION = 1
 
+#: Steps after which a frame is put together in memory again.
+MOST_ADDED = 32
+
 #: More levels than this make no category but an identifier.
 MOST_LEVELS = 10_000
 
@@ -258,9 +261,11 @@ class FeatureSet:
 def _apply(
     frame: pd.DataFrame, steps: Sequence[Step], learned: Mapping[str, list[Any]]
 ) -> pd.DataFrame:
-    for step in steps:
+    for number, step in enumerate(steps, start=1):
         step.check(frame)
         frame = step.apply(frame, learned)
+        if number % MOST_ADDED == 0:  # columns that are added one by one lie apart in memory
+            frame = frame.copy()
     return frame
 
 
