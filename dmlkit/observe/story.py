@@ -62,7 +62,8 @@ class Story:
         if place is None:
             return None
         loss = self.losses.add(now, worker, place.name, place.id, lost, running)
-        loss.held_tasks, loss.held_bytes = place.held, place.held_bytes
+        # What it held is from the last look, a second ago.
+        loss.held_tasks, loss.held_bytes = max(place.held, loss.lost_tasks), place.held_bytes
         place.held = place.held_bytes = 0
         place.losses += 1
         place.planned = loss.planned

@@ -14,7 +14,7 @@ function steps(low, high, count) {
 
 // One metric on the rows it is told of, by round; `training` has restarts and early stopping.
 export function curves(drawn, training, width) {
-  const height = 190, left = 50, right = 10, top = 14, bottom = 26;
+  const height = 250, left = 50, right = 10, top = 14, bottom = 26;
   const going = ["running", "restarting"].includes(training.state);
   const stop = going && training.early_stop?.metric === drawn.at(-1).name ? training.early_stop : null;
   const last = Math.max(...drawn.map((curve) => curve.points.at(-1)?.[0] ?? 1));
@@ -32,8 +32,9 @@ export function curves(drawn, training, width) {
       s("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, figure(Number(tick.toPrecision(6))).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")));
   }
   for (const tick of steps(1, until, 5)) {
-    if (Number.isInteger(tick)) parts.push(s("text", { x: x(tick), y: height - 8, "text-anchor": tick > until * 0.95 ? "end" : "middle" }, String(tick)));
+    if (Number.isInteger(tick) && x(tick) > left + 50) parts.push(s("text", { x: x(tick), y: height - 8, "text-anchor": tick > until * 0.95 ? "end" : "middle" }, String(tick)));
   }
+  parts.push(s("text", { x: left, y: height - 8, "text-anchor": "start" }, "round"));
   if (stop) parts.push(s("path", { class: "stop", d: `M${x(stop.at)} ${top}V${height - bottom}` }, s("title", {}, `stops at round ${stop.at} if no better`)));
   for (const restart of training.restarts) {
     const at = x(Math.max(restart.round, 1));
