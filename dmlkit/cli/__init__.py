@@ -11,6 +11,7 @@ import click
 
 from dmlkit import __version__
 from dmlkit.cli.clusters import clusters
+from dmlkit.cli.compare import compare
 from dmlkit.cli.endings import FAILED, FINE, STOPPED, WRONG_USE, fail, unexpected, wrong_use
 from dmlkit.cli.run import run
 from dmlkit.cli.schema import schema
@@ -57,5 +58,5 @@ def commands() -> None:
     """Raw tables in, a trained and judged model out, on any Dask cluster."""
 
 
-for command in (run, watch, score, workflows, schema, clusters):
+for command in (run, watch, score, compare, workflows, schema, clusters):
     commands.add_command(command)

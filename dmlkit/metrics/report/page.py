@@ -32,7 +32,7 @@ from dmlkit.metrics.report.tables import (
 )
 from dmlkit.metrics.report.wording import decimals, duration
 
-__all__ = ["render_report", "write_page", "write_report"]
+__all__ = ["render_report", "template", "write_page", "write_report"]
 
 
 def write_report(path: str | os.PathLike[str], inputs: ReportInputs) -> None:
@@ -95,14 +95,7 @@ def render_report(inputs: ReportInputs) -> str:
     script, places = components({name: chart.figure for name, chart in charts.items()})
     # Of BokehJS the core only: no widgets, no tables, no TeX.
     library = Resources(mode="inline", components=["bokeh"], log_level="error")
-    environment = Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         inputs=inputs,
         charts=charts,
         places={name: Markup(place) for name, place in places.items()},
@@ -112,6 +105,18 @@ def render_report(inputs: ReportInputs) -> str:
         version=metadata.version("dmlkit"),
         **_words(inputs),
     )
+
+
+def template(name: str) -> Any:
+    """Return a template of the report's."""
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _charts(inputs: ReportInputs) -> Iterator[Chart]:
