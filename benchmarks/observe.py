@@ -84,17 +84,15 @@ def nothing(_number: int) -> None:
     """Do nothing."""
 
 
-_kept: dict[str, Any] = {}
-
-
 def switch(on: bool, dask_scheduler: Any) -> None:
-    """Let the scheduler keep the story, or not."""
-    if on and NAME not in dask_scheduler.plugins:
-        dask_scheduler.plugins[NAME] = _kept.pop(NAME)
-        dask_scheduler.plugins[NAME]._timer.start()
-    elif not on and NAME in dask_scheduler.plugins:
-        _kept[NAME] = dask_scheduler.plugins.pop(NAME)
-        _kept[NAME]._timer.stop()
+    """Let the scheduler keep the story, or put it aside."""
+    plugins, aside = dask_scheduler.plugins, dask_scheduler.extensions
+    if on and NAME not in plugins:
+        plugins[NAME] = aside.pop(NAME)
+        plugins[NAME]._timer.start()
+    elif not on and NAME in plugins:
+        aside[NAME] = plugins.pop(NAME)
+        aside[NAME]._timer.stop()
 
 
 def size(workers: int) -> Iterator[dict[str, Any]]:

@@ -50,6 +50,7 @@ def report_inputs(run: Run, evaluation: BinaryEvaluation, importance: pd.DataFra
         ("Features", f"{len(run.records['features'].notes['names'])}"),
         ("Trained on", f"{trained['device']}: {trained['why']}"),
         ("Started", f"{run.started:%Y-%m-%d %H:%M} UTC"),
+        *run.befell(),
     ]
     return ReportInputs(
         title="Fraud detection",

@@ -1,7 +1,7 @@
 """What is kept of a run's story when it is over, for the manifest."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from dmlkit.observe.events import Listener
 from dmlkit.observe.plugin import take_snapshot
 from dmlkit.observe.schema import Snapshot
 
-__all__ = ["Following", "history_of"]
+__all__ = ["Following", "history_in_words", "history_of"]
 
 #: Of a loss, what a manifest has.
 LOSS = (
@@ -66,6 +66,26 @@ def history_of(snapshot: Snapshot, run: str) -> dict[str, Any]:
         ],
         "cluster_warnings": _texts(snapshot, run),
     }
+
+
+def history_in_words(history: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the losses and restarts of a history as facts; none where nothing befell.
+
+    Examples
+    --------
+    >>> loss = {"stage": "train", "text": "killed with SIGKILL", "outcome": "went on"}
+    >>> history_in_words({"workers_lost": [loss]})
+    [('Workers lost', '1: in train, killed with SIGKILL (went on)')]
+    """
+    facts = []
+    if lost := history.get("workers_lost"):
+        each = [f"in {loss['stage'] or '?'}, {loss['text']} ({loss['outcome']})" for loss in lost]
+        facts.append(("Workers lost", f"{len(lost)}: {'; '.join(each)}"))
+    trainings = history.get("trainings", ())
+    if restarts := [restart for training in trainings for restart in training["restarts"]]:
+        seconds = sum(restart["seconds_lost"] or 0.0 for restart in restarts)
+        facts.append(("Training restarts", f"{len(restarts)}, {seconds:.1f} s lost"))
+    return facts
 
 
 def _texts(snapshot: Snapshot, run: str) -> Sequence[str]:

@@ -81,7 +81,7 @@ class StageProgress:
 
     def view(self, now: float) -> schema.Stage:
         """Return it as a snapshot has it."""
-        seconds = now - self.started if self.running and self.started else self.seconds
+        seconds = now - self.started if self.running and self.started is not None else self.seconds
         return {
             "name": self.name,
             "number": self.number,

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from dmlkit.cluster import connect, lost_workers
 from dmlkit.errors import ConfigurationError, MissingFileError
 from dmlkit.observe import Listener, Notice, StageEvent, WorkflowEvent
 from dmlkit.observe.following import follow_run
+from dmlkit.observe.history import history_in_words
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
 from dmlkit.workflow.fingerprint import (
@@ -58,6 +59,7 @@ class Run:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _current: StageRecord | None = None
     _listener: Listener = lambda _event: None
+    _history: Callable[[], dict[str, Any]] = dict
 
     def note(self, *, rows: int | None = None, bytes: int | None = None, **facts: Any) -> None:  # noqa: A002
         """Keep facts of the running stage: in its record, in the manifest, for later stages."""
@@ -71,6 +73,10 @@ class Run:
         assert self._current is not None
         self._current.warnings.append(text)
         self._listener(Notice(text))
+
+    def befell(self) -> list[tuple[str, str]]:
+        """Return what befell the run so far, for the report: workers lost, trainings restarted."""
+        return history_in_words(self._history())
 
     @property
     def warnings(self) -> list[str]:
@@ -155,7 +161,7 @@ def run_workflow(
             expected=manifests.earlier_seconds(out, workflow.name),
         )
         with follow_run(client, start, listeners) as followed:
-            run._listener = followed.tell
+            run._listener, run._history = followed.tell, followed.history
             try:
                 _run_stages(plan, run, client, followed.tell)
             finally:
