@@ -1,9 +1,11 @@
 """Panels as forecasters use them: needed columns, whole series, a row at each step."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import dask.dataframe as dd
+import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError
@@ -98,9 +100,18 @@ def _like(rows: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lazily(panel: pd.DataFrame) -> Any:
-    """Return a pandas panel as partitions of about as many rows."""
-    partitions = max(1, len(panel) // ROWS_PER_PARTITION)
-    return dd.from_pandas(panel.reset_index(drop=True), npartitions=partitions, sort=False)
+    """Return a pandas panel in partitions of whole series, where these lie together."""
+    rows = panel.reset_index(drop=True)
+    begins = np.flatnonzero((rows[SERIES] != rows[SERIES].shift()).to_numpy())
+    wanted = np.arange(ROWS_PER_PARTITION, len(rows), ROWS_PER_PARTITION)
+    places = np.unique(np.searchsorted(begins, wanted))
+    cuts = [0, *begins[places[places < len(begins)]].tolist(), len(rows)]
+    parts = [rows.iloc[start:stop] for start, stop in pairwise(dict.fromkeys(cuts))]
+    return dd.from_map(_part, parts or [rows], meta=rows.iloc[:0])
+
+
+def _part(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
 
 
 def _continued(panel: pd.DataFrame, static: tuple[str, ...], meta: pd.DataFrame) -> pd.DataFrame:
