@@ -165,7 +165,10 @@ def _add_action(file: dict[Any, Any]) -> AddAction:
 
 
 def _is_table(folder: Folder) -> bool:
-    return bool(DeltaTable.is_deltatable(folder.uri, storage_options(folder.uri)))
+    try:
+        return bool(DeltaTable.is_deltatable(folder.uri, storage_options(folder.uri)))
+    except (DeltaError, OSError) as error:
+        raise OutputError(f"{folder.uri!r} can't be looked at: {error}.") from None
 
 
 def _open(folder: Folder) -> Any:

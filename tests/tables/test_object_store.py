@@ -4,11 +4,11 @@ import json
 import pickle
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dask
 import dask.dataframe as dd
-import fsspec
 import pandas as pd
 import pytest
 from distributed import Client
@@ -16,6 +16,7 @@ from distributed import Client
 from dmlkit.errors import InputError, OutputError
 from dmlkit.tables import commit, object_store, publish, read_table, write_table
 from dmlkit.tables.folders import find_folder, storage_options
+from tests.tables.flaky_proxy import flaky_proxy
 from tests.tables.stores import SECRET, make_bucket, s3_server, variables
 
 pytest.importorskip("moto.server")
@@ -171,11 +172,39 @@ def test_credentials_are_in_no_graph_and_no_message(
     assert SECRET not in str(raised.value)
 
 
+def test_a_store_that_throttles_is_asked_again(path: str, environment: dict[str, str]) -> None:
+    with _through(environment, every=4):
+        write_table(frame(), path)
+        write_table(frame(), path, mode="append")
+        assert numbers(path) == sorted([*range(20)] * 2)
+
+
+def test_a_store_that_takes_no_data_ends_the_write_with_its_reason(
+    path: str, environment: dict[str, str]
+) -> None:
+    write_table(frame(), path)
+    refusing = _through(environment, refused="PUT .*/part-")
+    with refusing, pytest.raises(OutputError, match=r"Cannot write .*part-.*(?i:slow ?down)"):
+        write_table(frame(), path, mode="append")
+    assert numbers(path) == list(range(20))
+    assert not [name for name in objects(path) if "_writing" in name]
+
+
+@contextmanager
+def _through(environment: dict[str, str], **faults: Any) -> Iterator[None]:
+    with (
+        flaky_proxy(environment["AWS_ENDPOINT_URL"], **faults) as address,
+        variables({"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "2"}),
+    ):
+        object_store.open_store("s3://tables")[0].clear_instance_cache()
+        yield
+    object_store.open_store("s3://tables")[0].clear_instance_cache()
+
+
 def _update_environment(environment: dict[str, str]) -> None:
     import os
 
     os.environ.update(environment)
-    fsspec.spec.AbstractFileSystem.clear_instance_cache()
 
 
 def _hostname() -> str:
