@@ -183,7 +183,7 @@ def test_a_store_that_takes_no_data_ends_the_write_with_its_reason(
     path: str, environment: dict[str, str]
 ) -> None:
     write_table(frame(), path)
-    refusing = _through(environment, refused="PUT .*/part-")
+    refusing = _through(environment, attempts="1", refused="PUT .*/part-")
     with refusing, pytest.raises(OutputError, match=r"Cannot write .*part-.*(?i:slow ?down)"):
         write_table(frame(), path, mode="append")
     assert numbers(path) == list(range(20))
@@ -191,10 +191,10 @@ def test_a_store_that_takes_no_data_ends_the_write_with_its_reason(
 
 
 @contextmanager
-def _through(environment: dict[str, str], **faults: Any) -> Iterator[None]:
+def _through(environment: dict[str, str], attempts: str = "5", **faults: Any) -> Iterator[None]:
     with (
         flaky_proxy(environment["AWS_ENDPOINT_URL"], **faults) as address,
-        variables({"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "2"}),
+        variables({"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": attempts}),
     ):
         object_store.open_store("s3://tables")[0].clear_instance_cache()
         yield
