@@ -251,7 +251,7 @@ def install(client: Client) -> None:
     Raises
     ------
     ClusterError
-        The scheduler cannot import dmlkit.
+        The scheduler cannot import dmlkit, or cannot be reached.
 
     Examples
     --------
@@ -268,6 +268,11 @@ def install(client: Client) -> None:
         raise ClusterError(
             f"The scheduler cannot import dmlkit ({error}): there is no page /dmlkit. Install the "
             "same version of dmlkit where the scheduler runs."
+        ) from error
+    except Exception as error:
+        raise ClusterError(
+            f"The scheduler cannot keep the story ({type(error).__name__}: {error}): there is no "
+            "page /dmlkit."
         ) from error
 
 
