@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.preprocessing.learning import Learning, ask, learn
-from dmlkit.preprocessing.statistics import Blocks, BlocksOf, Levels, LevelsOf, MomentsOf
+from dmlkit.preprocessing.levels import Levels, LevelsOf
+from dmlkit.preprocessing.order import Blocks, BlocksOf
+from dmlkit.preprocessing.statistics import MomentsOf
 
 __all__ = ["compare_tables"]
 

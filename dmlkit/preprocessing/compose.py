@@ -10,13 +10,8 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, nearest
-from dmlkit.preprocessing.encoding import FrequencyEncoder, OneHotEncoder, OrdinalEncoder
-from dmlkit.preprocessing.imputing import SimpleImputer
 from dmlkit.preprocessing.learning import Learning, Question, side_by_side
-from dmlkit.preprocessing.quantiles import QuantileTransformer
-from dmlkit.preprocessing.scaling import MinMaxScaler, RobustScaler, StandardScaler
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
-from dmlkit.preprocessing.target import TargetEncoder
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["ColumnTransformer", "Pipeline", "transformer_from_dict"]
@@ -55,6 +50,7 @@ class Pipeline(Transformer):
     Examples
     --------
     >>> import pandas as pd
+    >>> from dmlkit.preprocessing import MinMaxScaler, SimpleImputer
     >>> steps = [("fill", SimpleImputer()), ("scale", MinMaxScaler())]
     >>> pipeline = Pipeline(steps).fit(pd.DataFrame({"x": [1.0, None, 5.0]}))
     >>> pipeline.transform(pd.DataFrame({"x": [None, 5.0]}))["x"].tolist()
@@ -135,6 +131,7 @@ class ColumnTransformer(Transformer):
     Examples
     --------
     >>> import pandas as pd
+    >>> from dmlkit.preprocessing import OneHotEncoder, StandardScaler
     >>> both = ColumnTransformer(
     ...     [("scale", StandardScaler(), ["x"]), ("code", OneHotEncoder(), ["y"])],
     ...     verbose_feature_names_out=False,
@@ -241,24 +238,6 @@ class ColumnTransformer(Transformer):
         return together
 
 
-KINDS: dict[str, type[Transformer]] = {
-    each.kind: each
-    for each in (
-        ColumnTransformer,
-        FrequencyEncoder,
-        MinMaxScaler,
-        OneHotEncoder,
-        OrdinalEncoder,
-        Pipeline,
-        QuantileTransformer,
-        RobustScaler,
-        SimpleImputer,
-        StandardScaler,
-        TargetEncoder,
-    )
-}
-
-
 def transformer_from_dict(document: Mapping[str, Any]) -> Any:
     """Make a transformer of any kind from what its `to_dict` returned.
 
@@ -268,13 +247,14 @@ def transformer_from_dict(document: Mapping[str, Any]) -> Any:
         The kind is unknown.
     """
     kind = str(document.get("kind"))
-    if kind not in KINDS:
-        guess = nearest(kind, KINDS)
+    kinds = {each.kind: each for each in Transformer.__subclasses__()}
+    if kind not in kinds:
+        guess = nearest(kind, kinds)
         hint = f" (nearest: {guess!r})" if guess else ""
         raise ConfigurationError(
-            f"Unknown kind of transformer {kind!r}{hint}. Known: {', '.join(KINDS)}."
+            f"Unknown kind of transformer {kind!r}{hint}. Known: {', '.join(sorted(kinds))}."
         )
-    return KINDS[kind].from_dict(document)
+    return kinds[kind].from_dict(document)
 
 
 def _check_names(steps: Sequence[tuple[str, Any]]) -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError
 from dmlkit.preprocessing.learning import Learning, ask, side_by_side
+from dmlkit.preprocessing.levels import Levels, LevelsOf
 from dmlkit.preprocessing.quantiles import ask_quantiles
-from dmlkit.preprocessing.statistics import Levels, LevelsOf, MomentsOf, numbers_of
+from dmlkit.preprocessing.statistics import MomentsOf, numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["SimpleImputer"]

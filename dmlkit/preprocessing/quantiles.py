@@ -12,7 +12,8 @@ from scipy.special import ndtri
 
 from dmlkit.errors import ConfigurationError
 from dmlkit.preprocessing.learning import Learning, Question, ask
-from dmlkit.preprocessing.statistics import Blocks, BlocksOf, Within, WithinOf, numbers_of
+from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinOf
+from dmlkit.preprocessing.statistics import numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["QuantileTransformer", "ask_quantiles"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from dmlkit.errors import ConfigurationError
 from dmlkit.preprocessing.encoding import places_of
 from dmlkit.preprocessing.learning import Learning, ask
-from dmlkit.preprocessing.statistics import GROUPS, TargetSumsOf, fold_of
+from dmlkit.preprocessing.levels import TargetSumsOf, fold_of
+from dmlkit.preprocessing.statistics import GROUPS
 from dmlkit.preprocessing.transformer import Transformer
 
 __all__ = ["TargetEncoder"]

@@ -81,7 +81,7 @@ def test_a_table_is_read_once_and_twice_where_quantiles_are_to_be_exact(table) -
 
 
 def test_an_exact_quantile_takes_few_rows_in_its_second_pass() -> None:
-    from dmlkit.preprocessing.statistics import BlocksOf, WithinOf
+    from dmlkit.preprocessing.order import BlocksOf, WithinOf
 
     random = np.random.default_rng(0)
     parts = [pd.DataFrame({"x": random.lognormal(0, 3, 20_000)}) for _ in range(8)]

@@ -1,0 +1,5 @@
+"""Principal components of frames of any size."""
+
+from dmlkit.decomposition.principal import PCA
+
+__all__ = ["PCA"]

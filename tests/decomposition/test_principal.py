@@ -1,0 +1,52 @@
+"""Principal components are scikit-learn's, on any partitions."""
+
+import dask
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.decomposition
+
+from dmlkit.decomposition import PCA
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.preprocessing import Pipeline, StandardScaler
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(1_500, 3)) @ random.normal(size=(3, 8)) * 5
+    values += random.normal(size=(1_500, 8)) + 1e3
+    return pd.DataFrame(values, columns=list("abcdefgh"))
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 16])
+@pytest.mark.parametrize("whiten", [False, True])
+def test_components_are_those_of_scikit_learn(table, partitions, whiten) -> None:
+    theirs = sklearn.decomposition.PCA(n_components=4, whiten=whiten, svd_solver="full")
+    expected = theirs.fit_transform(table)
+    empty = dd.from_pandas(table.iloc[:0], npartitions=1)
+    lazy = dd.concat([empty, dd.from_pandas(table, npartitions=partitions, sort=False)])
+    ours = PCA(n_components=4, whiten=whiten)
+    with dask.config.set(scheduler="synchronous"):
+        found = ours.fit(lazy).transform(lazy).compute()
+    signs = np.sign((np.asarray(ours.components_) * theirs.components_).sum(axis=1))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-8)
+    np.testing.assert_allclose(ours.explained_variance_, theirs.explained_variance_)
+    np.testing.assert_allclose(ours.explained_variance_ratio_, theirs.explained_variance_ratio_)
+    np.testing.assert_allclose(ours.singular_values_, theirs.singular_values_)
+    assert list(ours.get_feature_names_out()) == ["pca0", "pca1", "pca2", "pca3"]
+    assert len(ours.passes_) == 1
+
+
+def test_it_is_a_step_like_others_and_kept_as_json(table) -> None:
+    steps = Pipeline([("scale", StandardScaler()), ("reduce", PCA(n_components=2))]).fit(table)
+    again = Pipeline.from_dict(steps.to_dict())
+    pd.testing.assert_frame_equal(again.transform(table), steps.transform(table))
+
+
+def test_mistakes_are_told(table) -> None:
+    with pytest.raises(ConfigurationError, match="from 1 to 8"):
+        PCA(n_components=9).fit(table)
+    with pytest.raises(InputError, match="1 rows of a partition have a missing"):
+        PCA().fit(table.assign(a=table["a"].where(table.index > 0)))
