@@ -173,4 +173,5 @@ def _sentence(event: Notice | TrainingRestart | WorkerLost) -> str:
         if event.seconds_lost is not None:
             return f"! Training is at round {event.round} again: {event.seconds_lost:.1f} s lost."
         return f"! {event.reason} Training goes on from round {event.resumed_round}."
-    return f"! Worker {event.worker} was lost; {event.recomputed_tasks} results are computed again."
+    why = f": {event.cause}" if event.cause else " was lost"
+    return f"! Worker {event.worker}{why}; {event.recomputed_tasks} results are computed again."

@@ -81,11 +81,15 @@ class TrainingRestart:
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker went without having been asked to, with `recomputed_tasks` results."""
+    """A worker went without having been asked to, with `recomputed_tasks` results.
+
+    `cause` says why, in words, where that is known.
+    """
 
     time: float
     worker: str
     recomputed_tasks: int
+    cause: str = ""
 
 
 @dataclass(frozen=True)

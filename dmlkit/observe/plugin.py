@@ -18,10 +18,11 @@ from tornado.ioloop import PeriodicCallback
 
 from dmlkit.errors import ClusterError
 from dmlkit.observe import clues, sampling, schema, seams
+from dmlkit.observe.causes import judge
 from dmlkit.observe.masking import masked
 from dmlkit.observe.story import Story
 
-__all__ = ["StoryPlugin", "install", "take_snapshot"]
+__all__ = ["StoryPlugin", "cause_of", "install", "take_snapshot"]
 
 #: Seconds between two looks at the scheduler, and for which a snapshot is not made anew.
 INTERVAL, FRESH = 1.0, 0.8
@@ -291,6 +292,18 @@ def take_snapshot(client: Client) -> schema.Snapshot:
             "`dask scheduler --preload dmlkit.observe`."
         )
     return found
+
+
+def cause_of(client: Client, worker: str) -> str:
+    """Return why a worker was lost, in words; nothing where it is not known (yet)."""
+    found: str = client.run_on_scheduler(_cause_of, worker)
+    return found
+
+
+def _cause_of(worker: str, dask_scheduler: Any = None) -> str:
+    plugin = dask_scheduler.plugins.get(NAME)
+    cause = None if plugin is None else judge(plugin.story.losses.facts(worker))
+    return "" if cause is None or cause.kind in ("connection-lost", "unknown") else cause.text
 
 
 def _snapshot(dask_scheduler: Any = None) -> schema.Snapshot | None:

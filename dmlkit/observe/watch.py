@@ -13,11 +13,15 @@ from distributed import Client, Future
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import ClusterError
 from dmlkit.observe.events import Listener, TrainingRestart, TrainingRound, WorkerLost
+from dmlkit.observe.plugin import cause_of
 
 __all__ = ["TOPIC", "Watch", "watch_cluster"]
 
 #: Workers send their events under this name (`Worker.log_event`).
 TOPIC = "dmlkit"
+
+#: Seconds to wait for the cause of a loss before it is told without one.
+CAUSE_AFTER = 4.0
 
 #: Seconds that all workers may be paused: they spill to disk meanwhile, and may go on.
 PATIENCE = 90.0
@@ -81,10 +85,12 @@ def watch_cluster(
                     client.cancel([Future(key, client) for key in ours], force=True)
                     return
                 report_tasks(done, total)
-                _report_losses(client, since, seen, listener)
+                _report_losses(client, since, seen, listener, CAUSE_AFTER)
             except Exception:
                 # A display must never end a job; what happened to the cluster is the job's to tell.
                 continue
+        with contextlib.suppress(Exception):
+            _report_losses(client, since, seen, listener, 0.0)
 
     poll = threading.Thread(target=look_on, name="dmlkit-watch", daemon=True)
     client.subscribe_topic(TOPIC, lambda event: _hear(event, listener))
@@ -119,12 +125,19 @@ class _Paused:
 
 
 def _report_losses(
-    client: Client, since: float, seen: set[tuple[float, str]], listener: Listener
+    client: Client,
+    since: float,
+    seen: set[tuple[float, str]],
+    listener: Listener,
+    patience: float,
 ) -> None:
+    """Tell of new losses: with their causes, or without once `patience` seconds went by."""
     for loss in lost_workers(client, since):
         if (loss["time"], loss["worker"]) not in seen:
-            seen.add((loss["time"], loss["worker"]))
-            listener(WorkerLost(**loss))
+            cause = cause_of(client, loss["worker"])
+            if cause or time.time() - loss["time"] >= patience:
+                seen.add((loss["time"], loss["worker"]))
+                listener(WorkerLost(**loss, cause=cause))
 
 
 def _look(dask_scheduler: Any) -> tuple[int, int, list[tuple[int, int]]]:

@@ -64,6 +64,8 @@ def test_notices_and_lost_workers_are_told_at_once() -> None:
     text = told(Notice("11 rows are bad"), WorkerLost(1.0, "tcp://10.0.0.1:1234", 17))
     assert "! 11 rows are bad\n" in text
     assert "! Worker tcp://10.0.0.1:1234 was lost; 17 results are computed again.\n" in text
+    killed = told(WorkerLost(1.0, "tcp://10.0.0.1:1234", 17, "killed with SIGKILL"))
+    assert killed.startswith("! Worker tcp://10.0.0.1:1234: killed with SIGKILL; 17 results")
 
 
 def test_nothing_is_said_of_each_task_where_lines_stay() -> None:

@@ -21,7 +21,7 @@ import pytest
 from distributed import Client, LocalCluster, fire_and_forget, wait
 
 from dmlkit.cluster import connect
-from dmlkit.observe import install, take_snapshot
+from dmlkit.observe import Event, WorkerLost, install, take_snapshot
 from dmlkit.observe.schema import Loss, Snapshot
 from dmlkit.workflow import Result, Run, Settings, Workflow, run_workflow
 from tests.browser.test_report import CHROMIUM, FLAGS
@@ -49,7 +49,7 @@ survived = threading.Event()
 def compute(run: Run) -> int:
     run.note(rows=50)
     numbers = connect().gather(connect().map(slowly, range(50), pure=False))
-    assert survived.wait(60)
+    assert survived.wait(150)
     return sum(numbers)
 
 
@@ -68,6 +68,7 @@ class Told:
     page: str
     console: str
     metrics: str
+    heard: list[Event]
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def workers(address: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         started.wait()
 
 
-def until(look: Callable[[], Any], seconds: float = 40.0) -> Any:
+def until(look: Callable[[], Any], seconds: float = 90.0) -> Any:
     end = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < end:
         time.sleep(0.1)
@@ -103,24 +104,28 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Told:
         address = cluster.scheduler_address
         with Client(cluster) as client, workers(address, *many), workers(address, *one) as nanny:
             install(client)
-            client.wait_for_workers(6, timeout=60)
+            client.wait_for_workers(6, timeout=120)
             until(lambda: take_snapshot(client)["cluster"]["exit_codes"])
             results: list[Result] = []
+            heard: list[Event] = []
             running = threading.Thread(
-                target=lambda: results.append(run_workflow(job, out=folder / "out")), daemon=True
+                target=lambda: results.append(
+                    run_workflow(job, out=folder / "out", listeners=[heard.append])
+                ),
+                daemon=True,
             )
             running.start()
             until(lambda: progress(client) > 0)
             held = strike(client, nanny)
             assert until(lambda: told(client)), causes(client)
             survived.set()
-            wait(held, timeout=30)
-            running.join(timeout=60)
+            wait(held, timeout=90)
+            running.join(timeout=90)
             link = client.dashboard_link.removesuffix("/status")
             page, console = visit(f"{link}/dmlkit", folder) if CHROMIUM else ("", "")
             with urllib.request.urlopen(f"{link}/metrics") as answer:
                 metrics = answer.read().decode()
-            return Told(take_snapshot(client), results[0], page, console, metrics)
+            return Told(take_snapshot(client), results[0], page, console, metrics, heard)
 
 
 @pytest.fixture
@@ -234,6 +239,12 @@ def test_the_job_went_on_and_its_manifest_tells_of_the_losses(seen: Told) -> Non
     assert {loss["cause"] for loss in lost} >= {"killed", "memory", "heartbeat", "nanny-lost"}
     assert len(lost) < len(causes)  # those that were asked for are no losses
     assert seen.result.manifest["trainings"][0]["rounds"] == 40
+
+
+def test_who_runs_the_job_hears_of_losses_with_their_causes(seen: Told) -> None:
+    causes = [event.cause for event in seen.heard if isinstance(event, WorkerLost)]
+    for told in ("killed with SIGKILL", "killed by its nanny for memory", "no sign of life"):
+        assert any(told in cause for cause in causes)
 
 
 def test_prometheus_counts_losses_by_cause(seen: Told) -> None:
