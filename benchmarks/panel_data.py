@@ -3,12 +3,23 @@
 import numpy as np
 import pandas as pd
 
-__all__ = ["DAYS", "HORIZON", "LAGS", "ON_LAGS", "PARAMETERS", "make_panel", "sample_rows"]
+__all__ = [
+    "DAYS",
+    "DEVIATIONS",
+    "HORIZON",
+    "LAGS",
+    "ON_LAGS",
+    "PARAMETERS",
+    "make_panel",
+    "sample_rows",
+]
 
 DAYS, HORIZON = 1_941, 28
 LAGS = (7, 14, 28)
 #: On each of two lags: windows of so many days; on the first one also all days and weekdays.
 ON_LAGS = {7: (7, 28), 28: (7, 28)}
+#: Where the rolling standard deviations stand among the features.
+DEVIATIONS = (4, 6, 10, 12)
 PARAMETERS = {"n_estimators": 50, "max_depth": 6, "learning_rate": 0.1, "tree_method": "hist"}
 
 
