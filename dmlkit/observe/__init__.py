@@ -1,5 +1,6 @@
 """What is going on: stages, training rounds and lost workers, told as events and as a story."""
 
+from dmlkit.observe.asking import install, take_snapshot
 from dmlkit.observe.events import (
     Event,
     Listener,
@@ -10,7 +11,7 @@ from dmlkit.observe.events import (
     WorkerLost,
     WorkflowEvent,
 )
-from dmlkit.observe.plugin import dask_setup, install, take_snapshot
+from dmlkit.observe.plugin import dask_setup
 
 __all__ = [
     "Event",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from distributed import Client
 
 from dmlkit.errors import ClusterError
+from dmlkit.observe.asking import install
 from dmlkit.observe.events import Event, Listener, Notice, WorkflowEvent
 from dmlkit.observe.history import Following
-from dmlkit.observe.plugin import install
 from dmlkit.observe.sender import tell_scheduler
 
 __all__ = ["follow_run"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from distributed import Client
 
+from dmlkit.observe.asking import take_snapshot
 from dmlkit.observe.events import Listener
-from dmlkit.observe.plugin import take_snapshot
 from dmlkit.observe.schema import Snapshot
 
 __all__ = ["Following", "history_in_words", "history_of"]

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from dmlkit.cluster import connect
-from dmlkit.observe.plugin import install, take_snapshot
+from dmlkit.observe.asking import install, take_snapshot
 from dmlkit.observe.schema import Loss, Snapshot, Stage, Training, Worker, Workflow
 from dmlkit.observe.wording import (
     MARKS,

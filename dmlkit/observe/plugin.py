@@ -1,7 +1,7 @@
 """The plugin that keeps the story where it happens: on the scheduler, which outlives clients.
 
-A client installs it on any running scheduler (`install`); ``--preload dmlkit.observe`` does it when
-a scheduler starts.
+A client installs it on any running scheduler (see `asking`); ``--preload dmlkit.observe`` does it
+when a scheduler starts.
 """
 
 import json
@@ -10,19 +10,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import Client, SchedulerPlugin
+from distributed import SchedulerPlugin
 from distributed.core import Status
 from distributed.scheduler import Scheduler, heartbeat_interval
 from distributed.versions import get_versions
 from tornado.ioloop import PeriodicCallback
 
-from dmlkit.errors import ClusterError
 from dmlkit.observe import clues, sampling, schema, seams
-from dmlkit.observe.causes import judge
 from dmlkit.observe.masking import masked
 from dmlkit.observe.story import Story
 
-__all__ = ["StoryPlugin", "cause_of", "install", "take_snapshot"]
+__all__ = ["NAME", "StoryPlugin", "dask_setup"]
 
 #: Seconds between two looks at the scheduler, and for which a snapshot is not made anew.
 INTERVAL, FRESH = 1.0, 0.8
@@ -244,71 +242,6 @@ class StoryPlugin(SchedulerPlugin):
             "exit_codes": self.exit_codes,
             "versions": versions,
         }
-
-
-def install(client: Client) -> None:
-    """Have the scheduler of a client keep the story and serve it, if it does not yet.
-
-    Raises
-    ------
-    ClusterError
-        The scheduler cannot import dmlkit, or cannot be reached.
-
-    Examples
-    --------
-    >>> from dmlkit import connect
-    >>> from dmlkit.observe import install, take_snapshot
-    >>> with connect(workers=1, threads=1, memory="1GiB") as client:
-    ...     install(client)
-    ...     take_snapshot(client)["cluster"]["workers"]
-    1
-    """
-    try:
-        client.register_plugin(StoryPlugin())
-    except (ImportError, AttributeError) as error:
-        raise ClusterError(
-            f"The scheduler cannot import dmlkit ({error}): there is no page /dmlkit. Install the "
-            "same version of dmlkit where the scheduler runs."
-        ) from error
-    except Exception as error:
-        raise ClusterError(
-            f"The scheduler cannot keep the story ({type(error).__name__}: {error}): there is no "
-            "page /dmlkit."
-        ) from error
-
-
-def take_snapshot(client: Client) -> schema.Snapshot:
-    """Return the story of a client's cluster as it stands (see `dmlkit.observe.schema`).
-
-    Raises
-    ------
-    ClusterError
-        Nobody has installed the plugin.
-    """
-    found: schema.Snapshot | None = client.run_on_scheduler(_snapshot)
-    if found is None:
-        raise ClusterError(
-            "The scheduler keeps no story: call dmlkit.observe.install(client), or start it with "
-            "`dask scheduler --preload dmlkit.observe`."
-        )
-    return found
-
-
-def cause_of(client: Client, worker: str) -> str:
-    """Return why a worker was lost, in words; nothing where it is not known (yet)."""
-    found: str = client.run_on_scheduler(_cause_of, worker)
-    return found
-
-
-def _cause_of(worker: str, dask_scheduler: Any = None) -> str:
-    plugin = dask_scheduler.plugins.get(NAME)
-    cause = None if plugin is None else judge(plugin.story.losses.facts(worker))
-    return "" if cause is None or cause.kind in ("connection-lost", "unknown") else cause.text
-
-
-def _snapshot(dask_scheduler: Any = None) -> schema.Snapshot | None:
-    plugin = dask_scheduler.plugins.get(NAME)
-    return None if plugin is None else plugin.snapshot()
 
 
 def dask_setup(server: Any) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 from dmlkit.cluster import connect
 from dmlkit.errors import ClusterError
-from dmlkit.observe.plugin import install, take_snapshot
+from dmlkit.observe.asking import install, take_snapshot
 from dmlkit.observe.schema import Snapshot
 
 __all__ = ["snapshots_from"]

@@ -12,8 +12,8 @@ from distributed import Client, Future
 
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import ClusterError
+from dmlkit.observe.asking import cause_of
 from dmlkit.observe.events import Listener, TrainingRestart, TrainingRound, WorkerLost
-from dmlkit.observe.plugin import cause_of
 
 __all__ = ["TOPIC", "Watch", "watch_cluster"]
 
