@@ -320,6 +320,14 @@ class Forecaster:
             raise ConfigurationError(
                 "steps_per_model needs the horizon when it is fitted: fit(panel, horizon=...)."
             )
+        left, needed = prepared.steps - cutoff.back, self.design.min_history
+        if left <= needed:
+            raise InputError(
+                f"The panel has {prepared.steps} steps, of which the last {cutoff.back} are kept "
+                f"for judging: {max(left, 0)} are left to train on, and rows need {needed} before "
+                "them. Take a longer panel, a shorter horizon, fewer windows, or a smaller "
+                "min_history."
+            )
         learned = self.design.features.fit(prepared.frame)
         self.design = replace(self.design, features=learned)
         size = self.steps_per_model

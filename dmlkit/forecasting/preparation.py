@@ -41,11 +41,14 @@ class Prepared:
         The end of what is past.
     eager : bool
         It was a pandas frame, and results should be.
+    steps : int
+        From the first value of all to the last: no series has more.
     """
 
     frame: Any
     cutoff: Cutoff
     eager: bool
+    steps: int
 
 
 def prepare(panel: Any, design: Design, gaps: Gaps, common_end: bool) -> Prepared:
@@ -63,7 +66,10 @@ def prepare(panel: Any, design: Design, gaps: Gaps, common_end: bool) -> Prepare
     summary = summarise(lazy)
     whole = lazy if summary.whole else gather_series(lazy)
     frame = regular_panel(whole, design.frequency.text, gaps=gaps)
-    return Prepared(frame, Cutoff(summary.last if common_end else None), eager)
+    ends = pd.Series([summary.first, summary.last]).astype(lazy._meta[TIME].dtype)
+    first, last = design.frequency.steps(ends)
+    cutoff = Cutoff(summary.last if common_end else None)
+    return Prepared(frame, cutoff, eager, round(last - first) + 1)
 
 
 def with_future(prepared: Prepared, design: Design, gaps: Gaps, future: Any) -> Prepared:

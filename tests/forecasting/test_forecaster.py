@@ -141,6 +141,8 @@ def test_other_mistakes_are_told(panel):
         Forecaster(tree(), "1D", [Columns(["price"])])
     with pytest.raises(InputError, match="rows are missing at a frequency"):
         forecaster().fit(panel.drop(index=20))
+    with pytest.raises(InputError, match=r"has 70 steps.* 10 are left to train on"):
+        forecaster(min_history=14).cross_validate(panel, 20, windows=3)
     with pytest.raises(InputError, match="no row with a value"):
         forecaster().fit(panel.assign(y=np.nan))
 
