@@ -6,8 +6,10 @@ what goes to workers is the address alone.
 """
 
 import io
+import json
 import os
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +20,21 @@ from typing import Any, Protocol
 
 from dmlkit.errors import OutputError
 
-__all__ = ["Folder", "LocalFolder", "StoreFolder", "find_folder", "storage_options"]
+__all__ = [
+    "OWNER",
+    "PREFIX",
+    "Folder",
+    "LocalFolder",
+    "StoreFolder",
+    "find_folder",
+    "owner",
+    "storage_options",
+]
+
+#: How the folders for files in work are called; readers of tables leave out names with "_".
+PREFIX = "_writing-"
+#: The file in them that says who writes; while it is there, the write goes on.
+OWNER = "owner.json"
 
 
 class Folder(Protocol):
@@ -81,6 +97,11 @@ def find_folder(path: str | os.PathLike[str]) -> Folder:
     if "://" in text and not text.startswith("file://"):
         return StoreFolder(text.rstrip("/"))
     return LocalFolder(str(Path(text.removeprefix("file://")).expanduser().absolute()))
+
+
+def owner() -> bytes:
+    """Return what tells this process from others."""
+    return json.dumps([socket.gethostname(), os.getpid()]).encode()
 
 
 def storage_options(uri: str) -> dict[str, str]:

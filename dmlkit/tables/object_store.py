@@ -7,6 +7,7 @@ from typing import Any
 import fsspec
 
 from dmlkit.errors import OutputError
+from dmlkit.tables.folders import OWNER, PREFIX, owner
 
 __all__ = ["check_store", "open_store"]
 
@@ -53,18 +54,18 @@ def _probe(store: str, bucket: str, uri: str) -> None:
     if store != "S3FileSystem":
         return  # Google's and Azure's have had the condition from the start
     filesystem, root = open_store(uri)
-    prefix = "/".join([*root.partition("/")[2].split("/"), f"_probe-{uuid.uuid4().hex}"]).lstrip(
-        "/"
-    )
-    filesystem.call_s3("put_object", Bucket=bucket, Key=prefix, Body=b"1", IfNoneMatch="*")
+    # Like a write of its own: the next one removes what is left of it when this process is killed.
+    key = f"{root.partition('/')[2]}/{PREFIX}probe-{uuid.uuid4().hex}/{OWNER}".lstrip("/")
+    probe = {"Bucket": bucket, "Key": key, "Body": owner(), "IfNoneMatch": "*"}
+    filesystem.call_s3("put_object", **probe)
     try:
-        filesystem.call_s3("put_object", Bucket=bucket, Key=prefix, Body=b"2", IfNoneMatch="*")
+        filesystem.call_s3("put_object", **probe)
     except Exception as error:
         if "PreconditionFailed" in repr(error) or "pre-condition" in str(error).lower():
             return
         raise
     finally:
-        filesystem.rm_file(f"{bucket}/{prefix}")
+        filesystem.rm_file(f"{bucket}/{key}")
     raise OutputError(
         f"The store of {uri!r} puts an object in the place of another although it is asked not "
         "to (If-None-Match), so that one of two writers could lose its rows. Use a store that "

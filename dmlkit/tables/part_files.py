@@ -19,8 +19,7 @@ import pyarrow.parquet
 
 from dmlkit.errors import InputError, OutputError
 from dmlkit.tables.encodings import encodings_of
-from dmlkit.tables.folders import Folder
-from dmlkit.tables.staging import OWNER
+from dmlkit.tables.folders import OWNER, Folder
 
 __all__ = ["PartWriter", "delta_type", "empty_file_list"]
 

@@ -14,14 +14,10 @@ from pathlib import Path
 
 from dmlkit.errors import OutputError
 from dmlkit.tables.commit import is_committed
-from dmlkit.tables.folders import Folder, LocalFolder
+from dmlkit.tables.folders import OWNER, PREFIX, Folder, LocalFolder, owner
 
-__all__ = ["OWNER", "foreign_file", "staged_write"]
+__all__ = ["foreign_file", "staged_write"]
 
-#: How the folders for files in work are called; readers of tables leave out names with "_".
-PREFIX = "_writing-"
-#: Says who writes; while it is there, the write goes on.
-OWNER = "owner.json"
 LOG = "_delta_log"
 #: What a writer on another machine has left for so long, it has left for good.
 ABANDONED_SECONDS = 7 * 86_400
@@ -39,8 +35,7 @@ def staged_write(folder: Folder) -> Iterator[tuple[str, str]]:
     staging = f"{PREFIX}{token}"
     new_folders = _missing_folders(folder)
     try:
-        owner = json.dumps([socket.gethostname(), os.getpid()])
-        folder.write(f"{staging}/{OWNER}", owner.encode())
+        folder.write(f"{staging}/{OWNER}", owner())
     except OSError as error:
         raise OutputError(f"Cannot write to {folder.uri!r}: {error}.") from None
     try:

@@ -58,7 +58,7 @@ def test_a_table_is_written_added_to_and_replaced(path: str) -> None:
     write_table(frame(ROWS[:5]), path, mode="overwrite", partition_by="shop")
     assert numbers(path) == list(range(5))
     assert read_table(path, filters=[("shop", "==", "shop 1")]).number.compute().tolist() == [1, 4]
-    assert not [name for name in objects(path) if "_writing" in name or "_probe" in name]
+    assert not [name for name in objects(path) if "_writing" in name]
 
 
 def test_workers_write_with_credentials_of_their_own_environment(
@@ -122,6 +122,14 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one(path: str) -> None
     write_table(frame(), path)
     assert not [name for name in objects(path) if "0123-" in name or "_writing" in name]
     assert numbers(path) == list(range(20))
+
+
+def test_a_probe_that_a_killed_writer_left_is_in_nobodys_way(path: str) -> None:
+    folder = find_folder(path)
+    gone = json.dumps([_hostname(), 2**22 + 1]).encode()
+    folder.write("_writing-probe-0123/owner.json", gone)
+    write_table(frame(), path)
+    assert not [name for name in objects(path) if "probe" in name]
 
 
 def test_a_commit_that_fails_takes_the_objects_back(
