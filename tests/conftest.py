@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
 from tests import jobs
+
+# On a busy machine a worker takes longer to come back than Dask keeps its place.
+dask.config.set({"distributed.deploy.lost-worker-timeout": "2 minutes"})
 
 
 @pytest.fixture(scope="session")

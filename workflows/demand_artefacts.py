@@ -53,6 +53,7 @@ def report_inputs(
         ("Season", f"{settings.panel.season} steps"),
         ("Features", f"{bundle.model.n_features_in_}"),
         ("Started", f"{run.started:%Y-%m-%d %H:%M} UTC"),
+        *run.befell(),
     ]
     return ForecastReport(
         title="Demand forecasting",

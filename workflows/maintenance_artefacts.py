@@ -88,6 +88,7 @@ def report_inputs(
         ("Split", "by machine: all readings of one are on one side"),
         ("Trained on", f"{trained['device']}: {trained['why']}"),
         ("Started", f"{run.started:%Y-%m-%d %H:%M} UTC"),
+        *run.befell(),
     ]
     return ReportInputs(
         title="Predictive maintenance",

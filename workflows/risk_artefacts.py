@@ -66,6 +66,7 @@ def report_inputs(
         *((f"Stays to {name}", f"{counts['rows']:,}") for name, counts in parts.items()),
         ("Split", "by patient: all stays of one are on one side"),
         ("Started", f"{run.started:%Y-%m-%d %H:%M} UTC"),
+        *run.befell(),
     ]
     return ReportInputs(
         title="Risk of readmission",

@@ -24,6 +24,10 @@ SMALLEST_WORKER = parse_bytes("512MiB")
 #: Where all workers of a local cluster are gone, a job ends with an error after this time.
 NO_WORKERS_TIMEOUT = "60s"
 
+#: A lost worker's place is kept for so long: Dask's own 15 s are less than what a worker takes to
+#: start on a machine that is busy, and then there is one less for good.
+REPLACEMENT_TIMEOUT = "2 minutes"
+
 #: A local worker that has been silent for so long is taken for frozen: it is killed and its work is
 #: done again. Looked for at the same interval, so that it may take twice as long.
 SILENCE = "60s"
@@ -42,6 +46,8 @@ def start_local(
         "distributed.scheduler.no-workers-timeout": NO_WORKERS_TIMEOUT,
         "distributed.scheduler.worker-ttl": SILENCE,
     }
+    # Dask looks at this one when a worker is lost, not when the cluster starts.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": REPLACEMENT_TIMEOUT})
     with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:

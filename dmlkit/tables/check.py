@@ -63,7 +63,7 @@ def check_table(
     frame: Any,
     schema: Schema,
     *,
-    quarantine: str | None = None,
+    quarantine: str | Path | None = None,
     max_bad_share: float = DEFAULT_MAX_BAD_SHARE,
     now: pd.Timestamp | None = None,
 ) -> CheckedTable:
@@ -78,7 +78,7 @@ def check_table(
     frame : dask.dataframe.DataFrame
         Such as from `read_table`, best with ``as_text=True``.
     schema : Schema
-    quarantine : str, optional
+    quarantine : str or Path, optional
         A folder for the bad rows as Parquet files, with the column ``reason``, and ``file`` where
         known; `read_table` reads it. An earlier one is replaced, when the new one is whole.
         Without bad rows, none is there afterwards.
@@ -283,14 +283,14 @@ def _pick_good(frame: pd.DataFrame, bad: pd.Series, schema: Schema) -> pd.DataFr
 
 
 def _check_share(
-    found: Findings, max_bad_share: float, quarantine: str | None, origin: Origin
+    found: Findings, max_bad_share: float, quarantine: str | Path | None, origin: Origin
 ) -> None:
     if found.rows == 0:
         raise InputError(f"{_capital(origin.path)} has no rows. Check that its files are whole.")
     bad_rows = found.bad_rows
     if bad_rows <= max_bad_share * found.rows and bad_rows < found.rows:
         return
-    kept = f"They are in {quarantine!r}. " if quarantine else ""
+    kept = f"They are in {str(quarantine)!r}. " if quarantine else ""
     raise InputError(
         f"{_capital(origin.path)}: {describe(found.rows, bad_rows, found.reasons, found.examples)}"
         f"\nAllowed are {max_bad_share:.2%}. {kept}"

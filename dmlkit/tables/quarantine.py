@@ -23,7 +23,7 @@ class Quarantine:
 
     Parameters
     ----------
-    path : str, optional
+    path : str or Path, optional
         A folder that all workers see. An earlier quarantine there is replaced when the new one is
         whole. Without a path, bad rows are not kept.
 
@@ -33,8 +33,8 @@ class Quarantine:
         The folder can't be written to, or holds something else than a quarantine.
     """
 
-    def __init__(self, path: str | None) -> None:
-        self._path = None if path is None else _local(path)
+    def __init__(self, path: str | Path | None) -> None:
+        self._path = None if path is None else _local(str(path))
         self._folder: Path | None = None
 
     def __enter__(self) -> str | None:
