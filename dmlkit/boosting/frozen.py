@@ -93,27 +93,26 @@ async def _is_frozen(worker: str, silence: float, scheduler: Any) -> bool:
     try:
         answer = await asyncio.wait_for(
             scheduler.rpc(state.nanny).run(
-                function=dumps(gets_on), args=dumps(()), kwargs=dumps({})
+                function=dumps(see_it_get_on), args=dumps(()), kwargs=dumps({})
             ),
             max(silence, PATIENCE),
         )
     except (OSError, TimeoutError):
         return True  # cut off with its nanny
-    return answer.get("result") is False
+    # By an error, since a scheduler does not read the results that go through it.
+    return answer["status"] == "error"
 
 
-async def gets_on(dask_worker: Any) -> bool:
-    """Tell whether the process of a nanny's worker does anything (runs in the nanny)."""
-    try:
-        process = psutil.Process(dask_worker.pid)
-        if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
-            return False
-        before = process.cpu_times()[:2]
-        await asyncio.sleep(PAUSE)
-        waits_for_disk = process.status() == psutil.STATUS_DISK_SLEEP
-        return waits_for_disk or process.cpu_times()[:2] != before
-    except (psutil.Error, TypeError, ValueError):  # it ended, and is told by other means
-        return False
+async def see_it_get_on(dask_worker: Any) -> None:
+    """Raise unless the process of a nanny's worker does something (runs in the nanny)."""
+    process = psutil.Process(dask_worker.pid)
+    if process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+        raise RuntimeError("it is stopped")
+    before = process.cpu_times()[:2]
+    await asyncio.sleep(PAUSE)
+    waits_for_disk = process.status() == psutil.STATUS_DISK_SLEEP
+    if not waits_for_disk and process.cpu_times()[:2] == before:
+        raise RuntimeError("it does nothing")
 
 
 async def _restart(scheduler: Any, nanny: str) -> None:
