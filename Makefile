@@ -8,7 +8,7 @@ INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
-.PHONY: help install demo test cluster-test check format bench bench-windows lock clean
+.PHONY: help install demo test test-long cluster-test check format bench bench-windows lock clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -40,8 +40,11 @@ install: $(VENV)/.dev  ## Set up .venv with dmlkit and the development tools
 demo: $(VENV)/.core  ## Generate card transactions, train, judge, report: demo/report.html
 	@$(BIN)/dmlkit run fraud-detection --out demo
 
-test: $(VENV)/.dev  ## Run the whole test suite, two files at a time
+test: $(VENV)/.dev  ## Run the tests, two files at a time
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+test-long: $(VENV)/.dev  ## What takes minutes: faults in the midst of trainings, further notebooks
+	@$(BIN)/pytest -m long tests
 
 cluster-test: $(VENV)/.dev  ## What needs root and a container engine: the composed cluster
 	@$(BIN)/pytest -m engine -rs tests

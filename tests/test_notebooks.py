@@ -24,8 +24,15 @@ def test_a_notebook_has_no_outputs(path: Path) -> None:
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
 
 
+#: The first is run with every change, the others by `make test-long`.
+RUN = [
+    pytest.param(path, marks=pytest.mark.long if number else (), id=path.stem)
+    for number, path in enumerate(NOTEBOOKS)
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=by_name)
+@pytest.mark.parametrize("path", RUN)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook: Any = nbformat.read(path, as_version=4)
