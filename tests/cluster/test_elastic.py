@@ -23,6 +23,9 @@ from dmlkit.errors import TrainingError
 
 pytestmark = pytest.mark.cluster
 
+#: Tried with every change; the others by `make test-long`.
+QUICK = ("kill a worker", "freeze a worker")
+
 FEATURES = [f"x{number}" for number in range(8)]
 PARAMETERS: dict[str, Any] = {
     "n_estimators": 150,
@@ -73,7 +76,14 @@ def own_client() -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name.endswith("worker")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+        for name in FAULTS
+        if name.endswith("worker")
+    ],
+)
 def test_a_training_survives(fault: str, own_client: Client, undisturbed: XGBClassifier) -> None:
     survive(fault, own_client, undisturbed)
 
@@ -102,6 +112,7 @@ def survive(fault: str, client: Client, undisturbed: XGBClassifier) -> None:
     assert restart.worker.startswith("tcp://")
 
 
+@pytest.mark.long
 def test_it_survives_one_failure_after_the_other(
     own_client: Client, undisturbed: XGBClassifier
 ) -> None:
@@ -151,6 +162,7 @@ def test_rows_put_in_by_hand_are_told_to_be_lost(own_client: Client) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_worker_killed_for_its_memory_is_survived(
     own_client: Client, undisturbed: XGBClassifier
 ) -> None:
@@ -161,6 +173,7 @@ def test_a_worker_killed_for_its_memory_is_survived(
     assert "was lost" in restart.reason
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_disturbs_nothing(undisturbed: XGBClassifier) -> None:
     with cluster(1) as client:
         strike(client, [(30, lambda client, *_: client.cluster.scale(2))])
