@@ -51,12 +51,8 @@ class Sight:
 
     Attributes
     ----------
-    started : bool
-        All shards have begun.
     rounds : int
         The last one that was told.
-    round_age : float
-        Seconds since then.
     checkpoint : bytes or None
         The last one, if the client has not got it yet.
     checkpoints : int
@@ -66,20 +62,15 @@ class Sight:
     failures : tuple of Failure
     gone, silent : tuple of str
         Workers of the attempt that left, and those that gave no sign for too long.
-    workers : int
-        How many the cluster has.
     """
 
-    started: bool
     rounds: int
-    round_age: float
     checkpoint: bytes | None
     checkpoints: int
     result: bytes | None
     failures: tuple[Failure, ...]
     gone: tuple[str, ...]
     silent: tuple[str, ...]
-    workers: int
 
 
 @dataclass
@@ -90,7 +81,6 @@ class _Attempt:
     finished: set[int] = field(default_factory=set)
     reported: dict[str, float] = field(default_factory=dict)
     rounds: int = 0
-    round_at: float = field(default_factory=time.monotonic)
     checkpoint: bytes | None = None
     checkpoints: int = 0
     result: bytes | None = None
@@ -123,7 +113,7 @@ class _Attempts:
             attempt.ready.add(rank)
             attempt.peers |= content
         elif kind == "round":
-            attempt.rounds, attempt.round_at = content["round"], time.monotonic()
+            attempt.rounds = content["round"]
             self.scheduler.log_event(
                 TOPIC, {"kind": "training-round", "attempt": attempt.token, **content}
             )
@@ -201,9 +191,7 @@ def _look(
     asked = set(workers) if started else set(workers) | set(there)
     done = attempt.result is not None and len(attempt.finished) >= attempt.shards
     return Sight(
-        started=started,
         rounds=attempt.rounds,
-        round_age=time.monotonic() - attempt.round_at,
         checkpoint=attempt.checkpoint if attempt.checkpoints > seen else None,
         checkpoints=attempt.checkpoints,
         result=attempt.result if done else None,
@@ -214,7 +202,6 @@ def _look(
             for worker in sorted(asked)
             if worker in there and _is_silent(there[worker], attempt.reported.get(worker), silence)
         ),
-        workers=len(there),
     )
 
 
