@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, default_client
 
 from dmlkit.cli import main
 from dmlkit.tables.generate import card_transactions
@@ -73,7 +73,10 @@ def test_the_commands_of_the_readme_run_in_order(
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = blocks(ROOT / "README.md", "python")
-    exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})
+    try:
+        exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})
+    finally:
+        default_client().close()  # a program's ends with it
     assert "roc_auc" in capsys.readouterr().out
 
 

@@ -189,7 +189,7 @@ def machine_fleet(machines: int = 200, seed: int = 0, *, partitions: int | None 
     >>> from dmlkit.tables.generate import machine_fleet
     >>> readings = machine_fleet(machines=20).compute()
     >>> readings.groupby("machine_id")["failed"].sum().value_counts().to_dict()
-    {1: 15, 0: 5}
+    {1: 17, 0: 3}
     """
     _check_range("machines", machines, 1, LARGEST_NUMBER)
     return _in_blocks(simulate_machines, machines, MACHINES_PER_BLOCK, seed, partitions)
