@@ -111,7 +111,8 @@ def _read(
     columns = list(names if columns is None else _with_problem(columns, names))
     for column in (*columns, *sorted(filter_columns(filters))):
         if column not in names:
-            raise MissingColumnError.of(source.path, column, names)
+            there = [name for name in names if name != PROBLEM]
+            raise MissingColumnError.of(source.path, column, there)
     try:
         meta = to_pandas(arrow_schema.empty_table())[columns]
     except pa.ArrowException as error:

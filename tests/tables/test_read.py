@@ -143,3 +143,9 @@ def test_filters_of_another_form_are_refused(tmp_path, filters):
 def test_a_partition_takes_some_memory(tmp_path, size):
     with pytest.raises(ConfigurationError, match="partition_bytes is"):
         read_table(write(tmp_path / "t", "csv"), partition_bytes=size)
+
+
+def test_a_missing_column_is_told_with_those_of_the_file_and_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("card,amount\n1,2\n")
+    with pytest.raises(MissingColumnError, match=r"Columns: card, amount\.\n"):
+        read_table(str(tmp_path / "table.csv"), columns=["time"], as_text=True)
