@@ -1,5 +1,7 @@
 """What is the same for all formats; each has a file of its own beside this one."""
 
+from pathlib import Path
+
 import dask
 import fsspec
 import pandas as pd
