@@ -10,6 +10,7 @@ from dask.utils import format_bytes, parse_bytes
 from distributed import Client
 from distributed.deploy.utils import nprocesses_nthreads
 
+from dmlkit.cluster.allocator import let_workers_keep_memory
 from dmlkit.cluster.limits import limits
 from dmlkit.errors import ClusterError, ConfigurationError
 
@@ -55,7 +56,9 @@ def start_local(
                 some = {} if gpus == "auto" else {"n_workers": gpus}
                 return Client(_cuda_cluster()(**some, **common))
             # A client that starts its cluster itself also closes it.
-            return Client(**local_sizes(workers, threads, memory), **common)
+            sizes = local_sizes(workers, threads, memory)
+            let_workers_keep_memory(sizes["memory_limit"])
+            return Client(**sizes, **common)
         except (OSError, RuntimeError) as error:
             raise ClusterError(
                 f"A local cluster could not be started: {first_line(error)}.\n"

@@ -10,9 +10,12 @@ __all__ = ["encodings_of"]
 
 #: So many rows are looked at, in as long stretches of neighbours.
 SAMPLE, STRETCH = 4096, 32
-#: More distinct values than this are numbered by more than 16 bits, and soon don't fit into a
-#: dictionary, which holds 1 MiB.
+#: More distinct values than this are better off without a dictionary: their numbers in it take more
+#: than 16 bits, and soon it is larger than the 1 MiB that it may be.
 MOST_DISTINCT = 65_536
+#: The same where the values are written about as small without one: floats of which most equal their
+#: neighbour, since zstd finds runs, and whole numbers of a narrow range, in no runs.
+FEWER_DISTINCT, NARROW = 8_192, 1 << 20
 
 #: Of zstd. What is random in its last bits is found out fast by the lower one, which compresses
 #: such numbers as well.
@@ -57,7 +60,11 @@ def _without_dictionary(table: pa.Table) -> dict[str, str]:
         return {}  # of such columns the writer knows parts only, by names of its own
     encodings = {field.name: encoding for field in table.schema if (encoding := _encoding(field))}
     some = table.select(list(encodings)).take(_rows(len(table)))
-    return {name: encoding for name, encoding in encodings.items() if _rarely_repeats(some[name])}
+    return {
+        name: encoding
+        for name, encoding in encodings.items()
+        if _rarely_repeats(some[name])
+    }
 
 
 def _encoding(field: pa.Field) -> str | None:
@@ -78,11 +85,25 @@ def _rows(count: int) -> np.ndarray:
     return (starts[:, None] + np.arange(STRETCH)).ravel()
 
 
-def _rarely_repeats(some: Any) -> bool:
-    """Return whether some values seem to be of more than `MOST_DISTINCT`.
+def _rarely_repeats(some: pa.ChunkedArray) -> bool:
+    """Return whether some values seem to be of more than a dictionary is good for.
 
-    Of n values out of d, about n^2 / 2d are there already (as birthdays are).
+    Of n values out of d, about n^2 / 2d are there already (as birthdays are). A value that goes on
+    from row to row is taken once.
     """
-    count = len(some) - some.null_count
-    again = count - pa.compute.count_distinct(some).as_py()
-    return count**2 > 2 * MOST_DISTINCT * max(again, 1)
+    known = some.drop_null().combine_chunks()
+    goes_on = pa.compute.equal(known[1:], known[:-1])
+    starts = known[1:].filter(pa.compute.invert(goes_on))
+    again = len(starts) - pa.compute.count_distinct(starts).as_py()
+    in_runs = 2 * len(starts) < len(known)
+    small = in_runs if pa.types.is_floating(known.type) else not in_runs and _is_narrow(starts)
+    most = FEWER_DISTINCT if small else MOST_DISTINCT
+    return len(starts) ** 2 > 2 * most * max(again, 1)
+
+
+def _is_narrow(some: pa.Array) -> bool:
+    """Return whether whole numbers or times lie near each other."""
+    if not len(some):
+        return False
+    least, most = pa.compute.min_max(some.cast(pa.int64())).as_py().values()
+    return bool(most - least < NARROW)

@@ -30,6 +30,9 @@ def features() -> pd.DataFrame:
             "price": np.round(rng.lognormal(2, 1, ROWS), 1),
             "hash": hashes[rng.integers(0, len(hashes), ROWS)],
             "hash of sorted": np.repeat(rng.integers(-(2**62), 2**62, ROWS // 20), 20),
+            "largest so far": np.repeat(rng.choice(np.unique(mean)[:20_000], ROWS // 4), 4),
+            "shop": rng.integers(0, 20_000, ROWS),
+            "sorted shop": np.sort(rng.integers(0, 20_000, ROWS)),
             "count": rng.integers(0, 50, ROWS),
             "small": rng.integers(0, 100, ROWS).astype(np.int8),
             "text": rng.choice(["web", "app"], ROWS),
@@ -48,11 +51,14 @@ def test_numbers_that_hardly_come_again_get_no_dictionary():
         "time": "DELTA_BINARY_PACKED",
         "mean": "PLAIN",
         "mean.float32": "PLAIN",
+        "largest so far": "PLAIN",
+        "shop": "DELTA_BINARY_PACKED",
+        "sorted shop": "DELTA_BINARY_PACKED",
     }
 
 
 def test_the_order_of_rows_does_not_change_what_is_random_anyway():
-    table = features().drop(columns="hash of sorted")
+    table = features().drop(columns=["hash of sorted", "largest so far", "sorted shop"])
     assert chosen(table.sample(frac=1, random_state=0)) == chosen(table)
 
 
