@@ -261,7 +261,7 @@ class AsOf:
         order = np.lexsort((other_times, others))
         order = order[others[order] >= 0]
         brought = right.select(dict.fromkeys([*self._renamed]))
-        order = order_within_ties(brought, order, others, other_times)
+        order = order_within_ties(brought, order, others[order], other_times[order])
         delay = in_whole_units(length_of(self.delay or "0s"), key.unit)
         reach = self._reach(key.unit)
         window = UNBOUNDED if reach is None else reach - delay

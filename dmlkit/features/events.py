@@ -148,9 +148,9 @@ class View:
         return moment_kernels.sliding_variance(self.events.moments, *self.bounds)
 
     def per_event(self, total: np.ndarray) -> np.ndarray:
-        """Divide by the number of events; missing where there are none."""
+        """Divide what is 0 without events by their number; missing where there are none."""
         with np.errstate(invalid="ignore"):
-            return total / np.where(self.count > 0, self.count, np.nan)
+            return np.true_divide(total, self.count)
 
     def event(self, number: np.ndarray) -> np.ndarray:
         """Return the numbers of events, and -1 for an empty window."""

@@ -51,15 +51,18 @@ class SortedRows:
         groups, count, missing = entity_numbers([seen[name] for name in key.by], times)
         order = _order_by(groups, count, times)
         own = order if seen is rows else order[order < len(rows)]
-        own = order_within_ties(rows, own, groups, times)
+        self.codes, self.times = groups.take(own), times.take(own)
+        own = order_within_ties(rows, own, self.codes, self.times)
         order = own if seen is rows else order
-        groups[missing | (times == NO_TIME)] = -1
+        unseen = missing | (times == NO_TIME)
+        if unseen.any():
+            groups[unseen] = -1
+            self.codes = groups.take(own)
         self.rows = rows.take(own)
-        self.codes, self.times = groups[own], times[own]
         self.event_codes, self.event_times = self.codes, self.times
         self._seen = self.rows
         if seen is not rows:
-            self.event_codes, self.event_times = groups[order], times[order]
+            self.event_codes, self.event_times = groups.take(order), times.take(order)
             self._seen = seen.take(order)
 
     def event_column(self, name: str) -> pd.Series:
@@ -112,9 +115,10 @@ def order_within_ties(
 ) -> np.ndarray:
     """Return `order`, which is by group and time, with rows that tie ordered by all their values.
 
-    Numbers decide first: an identifier or an amount mostly does, and texts cost more.
+    Numbers decide first: an identifier or an amount mostly does, and texts cost more. `groups` and
+    `times` stand in `order` already; they are the same in any order of ties.
     """
-    tied = _tied(groups[order], times[order])
+    tied = _tied(groups, times)
     if tied is None:
         return order
     places, ties = tied

@@ -60,11 +60,7 @@ def _without_dictionary(table: pa.Table) -> dict[str, str]:
         return {}  # of such columns the writer knows parts only, by names of its own
     encodings = {field.name: encoding for field in table.schema if (encoding := _encoding(field))}
     some = table.select(list(encodings)).take(_rows(len(table)))
-    return {
-        name: encoding
-        for name, encoding in encodings.items()
-        if _rarely_repeats(some[name])
-    }
+    return {name: encoding for name, encoding in encodings.items() if _rarely_repeats(some[name])}
 
 
 def _encoding(field: pa.Field) -> str | None:
