@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import add_up, for_each
 
-__all__ = ["Block", "Blocks", "blocks_of", "map_rows", "names_of"]
+__all__ = ["Block", "Blocks", "blocks_of", "map_rows", "names_of", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -115,29 +115,36 @@ def map_rows(
 
 
 def _mapped(part: pd.DataFrame, function: Callable[..., Any], columns: Any) -> Any:
-    values = function(_numbers(part))
+    values = function(numbers_of(part))
     if isinstance(columns, str):
         return pd.Series(values, index=part.index, name=columns)
     return pd.DataFrame(values, index=part.index, columns=list(columns))
 
 
 def _block(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
-    label = _numbers(pd.DataFrame({"label": np.asarray(y)}))[:, 0]
+    label = numbers_of(pd.DataFrame({"label": np.asarray(y)}))[:, 0]
     ones = np.ones(len(label))
     weights = ones if weight is None else np.asarray(weight, dtype=np.float64)
     if not len(X) == len(label) == len(weights):
         raise InputError(f"A partition has {len(X):,} rows, but {len(label):,} labels.")
-    return Block(_numbers(X), label, weights)
+    return Block(numbers_of(X), label, weights)
 
 
-def _numbers(part: pd.DataFrame) -> NDArray[np.float64]:
+def numbers_of(part: pd.DataFrame, dtype: Any = np.float64) -> NDArray[Any]:
+    """Return a part of a table as numbers.
+
+    Raises
+    ------
+    InputError
+        A column is no number, or a value is missing or infinite.
+    """
     for name in part.columns:
         if not pd.api.types.is_numeric_dtype(part[name].dtype):
             raise InputError(
                 f"Column {name!r} is {part[name].dtype}, but a number is needed. Encode it first "
                 "(dmlkit.preprocessing)."
             )
-    values = part.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = part.to_numpy(dtype=dtype, na_value=np.nan)
     bad = ~np.isfinite(values)
     if bad.any():
         column = part.columns[int(np.argmax(bad.any(axis=0)))]
