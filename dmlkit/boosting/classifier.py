@@ -53,6 +53,9 @@ class XGBClassifier(XGBModel):
     shards : int, optional
         Ranges that the rows are cut into, each trained on by a process of its own; left out, one
         for each worker. A number given makes the model the same on any number of workers.
+    external_memory : bool or "auto"
+        Keep rows and bins in files of the workers and not in their memory. With ``"auto"``, where
+        they would not fit into it (`plan` tells).
     **parameters
         Any other of `xgboost.XGBClassifier`, such as ``max_depth``, ``learning_rate``,
         ``scale_pos_weight``, ``max_bin``, ``random_state``.

@@ -1,6 +1,7 @@
 """Rows into XGBoost's matrices, batch by batch, in the process that trains."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,30 @@ import xgboost
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.roles import QUERY, arguments_of
 from dmlkit.boosting.shards import Piece
+from dmlkit.boosting.stored_rows import rows_of
 
-__all__ = ["Batches", "batches", "matrix_of_batches"]
+__all__ = ["Batches", "batch_rows", "batches", "matrix_of_batches"]
 
-#: Matrices are built from batches of so many rows, whatever the partitions: XGBoost's quantiles
-#: depend on the batches.
-BATCH_ROWS = 1_000_000
+#: Matrices are built from batches of so many rows, and of so many values, whatever the partitions:
+#: XGBoost's quantiles depend on the batches. Several copies of a batch are held at once.
+BATCH_ROWS, BATCH_VALUES = 1_000_000, 1 << 24
 
 #: Starts anew from the first batch each time it is called.
 Batches = Callable[[], Iterator[pd.DataFrame]]
 
 
-def batches(pieces: Sequence[Piece], size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
+def batch_rows(features: int) -> int:
+    """Return how many rows a batch of so many features has.
+
+    Examples
+    --------
+    >>> batch_rows(10), batch_rows(64)
+    (1000000, 262144)
+    """
+    return max(1, min(BATCH_ROWS, BATCH_VALUES // features))
+
+
+def batches(pieces: Sequence[Piece], size: int) -> Iterator[pd.DataFrame]:
     """Give the rows of pieces, in order, in batches of `size`; the last one may be smaller.
 
     A query is never cut: where it would be, the batch ends before it.
@@ -32,7 +45,7 @@ def batches(pieces: Sequence[Piece], size: int = BATCH_ROWS) -> Iterator[pd.Data
         start = piece.start
         while start < piece.stop:
             stop = min(piece.stop, start + most - rows)
-            waiting.append(piece.part.iloc[start:stop])
+            waiting.append(rows_of(piece.part, start, stop))
             rows, start = rows + stop - start, stop
             if rows < most:
                 continue
@@ -55,7 +68,9 @@ def _whole_queries(batch: pd.DataFrame) -> int:
     return int(other[-1]) + 1 if len(other) else 0
 
 
-def matrix_of_batches(plan: Plan, rows: Batches, threads: int, ref: Any) -> Any:
+def matrix_of_batches(
+    plan: Plan, rows: Batches, threads: int, ref: Any, cache: Path | None = None
+) -> Any:
     """Return a matrix for training or evaluation.
 
     Parameters
@@ -66,13 +81,14 @@ def matrix_of_batches(plan: Plan, rows: Batches, threads: int, ref: Any) -> Any:
     threads : int
     ref : QuantileDMatrix or None
         The training matrix, whose bins an evaluation matrix takes over.
+    cache : Path, optional
+        How the names of files begin in which the bins are kept, where they are not in memory.
     """
     common = {"nthread": threads, "enable_categorical": True}
     if plan.parameters.get("tree_method", "hist") in ("hist", "auto"):
         bins = int(plan.parameters.get("max_bin", 256))
-        return xgboost.QuantileDMatrix(
-            _Passes(rows, plan.features), max_bin=bins, ref=ref, **common
-        )
+        kind = xgboost.QuantileDMatrix if cache is None else xgboost.ExtMemQuantileDMatrix
+        return kind(_Passes(rows, plan.features, cache), max_bin=bins, ref=ref, **common)
     everything = _concatenated(list(rows()))
     return xgboost.DMatrix(**_arguments(everything, plan.features), **common)
 
@@ -80,10 +96,10 @@ def matrix_of_batches(plan: Plan, rows: Batches, threads: int, ref: Any) -> Any:
 class _Passes(xgboost.DataIter):
     """Batches as XGBoost asks for them: it goes through all of them several times."""
 
-    def __init__(self, rows: Batches, features: Sequence[str]) -> None:
+    def __init__(self, rows: Batches, features: Sequence[str], cache: Path | None) -> None:
         self._rows, self._features = rows, features
         self._pass = rows()
-        super().__init__(release_data=True)
+        super().__init__(cache_prefix=None if cache is None else str(cache), release_data=True)
 
     def next(self, input_data: Any) -> bool:
         for batch in self._pass:

@@ -11,8 +11,10 @@ from dmlkit.boosting.checkpoint import Checkpoint, load_checkpoint
 from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.elastic import train
 from dmlkit.boosting.given_table import GivenTable, check_features
+from dmlkit.boosting.memory import MemoryPlan, TableSize
 from dmlkit.boosting.objectives import Objective, label_rule
 from dmlkit.boosting.parameters import HANDLED, check_names
+from dmlkit.boosting.placing import check_external_memory, is_too_large, plan_on_cluster
 from dmlkit.boosting.plan import History
 from dmlkit.boosting.planning import Start, Trainable, plan_of, start_from
 from dmlkit.boosting.prediction import booster_of, predict_lazily
@@ -51,6 +53,7 @@ class XGBModel:
         max_restarts: int = 10,
         worker_timeout: float = 15.0,
         shards: int | None = None,
+        external_memory: bool | str = "auto",
         **parameters: Any,
     ) -> None:
         self._parameters: dict[str, Any] = {
@@ -65,6 +68,7 @@ class XGBModel:
             "max_restarts": max_restarts,
             "worker_timeout": worker_timeout,
             "shards": shards,
+            "external_memory": external_memory,
             **parameters,
         }
         self._check(self._parameters)
@@ -130,9 +134,31 @@ class XGBModel:
     device_reason_: str
     restarts_: tuple[Restart, ...]
 
+    def plan(self, X: Any, eval_set: Sequence[Any] = ()) -> MemoryPlan:
+        """Tell what training on `X` takes of each worker's memory, and whether it fits.
+
+        Nothing is computed but the number of rows.
+
+        Parameters
+        ----------
+        X : (n, features) dask or pandas DataFrame
+        eval_set : sequence of DataFrame
+            Features of the tables to be evaluated.
+
+        Returns
+        -------
+        MemoryPlan
+            Prints as a table, with the advice as its last line.
+        """
+        client = connect()
+        tables = [TableSize(len(table), len(table.columns)) for table in (X, *eval_set)]
+        found = plan_on_cluster(tables, self._parameters, client)
+        return found if self._parameters["external_memory"] is not True else found.in_files()
+
     @classmethod
     def _check(cls, parameters: Mapping[str, Any]) -> None:
         check_names(name for name in parameters if name not in HANDLED)
+        check_external_memory(parameters)
         objective = parameters.get("objective")
         if not (objective is None or callable(objective) or objective in cls.objectives):
             raise ConfigurationError(
@@ -163,7 +189,8 @@ class XGBModel:
         device = choose_device(given["device"], client, patience)
         named = isinstance(given["objective"], str)
         rule = label_rule(given["objective"] if named else self.default_objective)
-        data = gather(table, rule, client, worker_timeout=patience)
+        in_files = given["external_memory"] is True
+        data = gather(table, rule, client, worker_timeout=patience, in_files=in_files)
         task = trainable(data)
         tables = {}
         for number, other in enumerate(watched):
@@ -171,12 +198,19 @@ class XGBModel:
                 found = data
             else:
                 other = _with_features_of(data, other)
-                found = gather(other, rule, client, worker_timeout=patience)
+                found = gather(other, rule, client, worker_timeout=patience, in_files=in_files)
                 if check_evaluation is not None:
                     check_evaluation(other, found, data)
             tables[f"validation_{number}"] = found
         base = Start() if xgb_model is None else start_from(xgb_model, data.features)
-        plan = plan_of(given, task, device.name, data, tables, base)
+        if not in_files and is_too_large([data, *tables.values()], given, task, client):
+            in_files, stored = True, data.in_files(client, patience)
+            tables = {
+                name: stored if found is data else found.in_files(client, patience)
+                for name, found in tables.items()
+            }
+            data = stored
+        plan = plan_of(given, task, device.name, data, tables, base, in_files)
         _check_start(start, plan.made_for, resume_from)
         endurance = Endurance(**{name: given[name] for name in ENDURANCE})
         trained, self.restarts_ = train(plan, data, tables, client, endurance, start)

@@ -31,6 +31,7 @@ HANDLED = {
     "device",
     "early_stopping_rounds",
     "eval_metric",
+    "external_memory",
     "max_restarts",
     "n_estimators",
     "shards",

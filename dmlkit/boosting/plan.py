@@ -41,6 +41,8 @@ class Plan:
         A booster as UBJ to which rounds are added; empty for none.
     base_rounds : int
         How many it has.
+    external_memory : bool
+        Whether rows and bins are kept in files of the workers, and not in their memory.
     made_for : str
         The same for two trainings only if one can go on from a checkpoint of the other.
     """
@@ -58,6 +60,7 @@ class Plan:
     learning_rates: tuple[float, ...] = ()
     base: bytes = b""
     base_rounds: int = 0
+    external_memory: bool = False
     made_for: str = ""
 
     @property

@@ -57,6 +57,7 @@ def plan_of(
     data: TrainingData,
     tables: Mapping[str, TrainingData],
     start: Start,
+    external_memory: bool = False,
 ) -> Plan:
     """Return the plan of a training.
 
@@ -70,6 +71,7 @@ def plan_of(
     tables : mapping of str to TrainingData
         Those that are evaluated.
     start : Start
+    external_memory : bool
     """
     rates = _learning_rates(parameters["learning_rate"], int(parameters["n_estimators"]))
     scalar = {} if rates else {"learning_rate": parameters["learning_rate"]}
@@ -93,6 +95,7 @@ def plan_of(
         learning_rates=rates,
         base=start.raw,
         base_rounds=start.rounds,
+        external_memory=external_memory,
     )
     rows = [table.summary.rows for table in (data, *tables.values())]
     return replace(plan, made_for=_digest(plan, rows))

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.boosting.roles import QUERY
+from dmlkit.boosting.stored_rows import StoredRows, rows_of
 from dmlkit.graph import exchange_in_stages
 
 __all__ = ["queries_of", "rows_by_query", "runs_of"]
 
 
-def runs_of(part: pd.DataFrame) -> tuple[Any, Any]:
+def runs_of(part: pd.DataFrame | StoredRows) -> tuple[Any, Any]:
     """Return the query of each run of neighbouring rows of one query, and the run's length.
 
     Examples
@@ -22,7 +23,7 @@ def runs_of(part: pd.DataFrame) -> tuple[Any, Any]:
     >>> runs_of(pd.DataFrame({QUERY: [7, 7, 9, 7]}))
     (array([7, 9, 7]), array([2, 1, 1]))
     """
-    query = part[QUERY].to_numpy()
+    query = rows_of(part)[QUERY].to_numpy()
     starts = (
         np.flatnonzero(np.r_[True, query[1:] != query[:-1]]) if len(query) else np.empty(0, int)
     )

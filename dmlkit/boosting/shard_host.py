@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import distributed
@@ -19,7 +22,7 @@ from distributed.worker import thread_state
 from dmlkit.boosting.attempts import report_from
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.launcher import start_process
-from dmlkit.boosting.matrices import batches
+from dmlkit.boosting.matrices import batch_rows, batches
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.shard_process import Orders
 from dmlkit.boosting.shards import Piece
@@ -148,7 +151,9 @@ class _Shard:
     process: int
     tables: Mapping[str | None, Rows]
     total: int
+    batch_rows: int
     wake: threading.Event
+    cache: Path | None
     ended: bool = False
     failed: bool = False
     _news: deque[tuple[str, int, Any]] = field(default_factory=deque)
@@ -176,6 +181,8 @@ class _Shard:
         if not self._gone:  # else another process may have its number by now
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process, signal.SIGKILL)
+        if self.cache is not None:
+            shutil.rmtree(self.cache, ignore_errors=True)
 
     def listen(self) -> None:
         """Act on what the process tells, until it ends (a thread of its own)."""
@@ -187,7 +194,7 @@ class _Shard:
                     pieces = [
                         Piece(part, start, stop) for part, _, start, stop in self._of(content)
                     ]
-                    self._passes[content] = batches(pieces)
+                    self._passes[content] = batches(pieces, self.batch_rows)
                 if what in ("rows", "next"):
                     self.say("batch", next(self._passes[content], None))
                 elif what != "beat":
@@ -229,14 +236,21 @@ def _start(
     own = {name: rows for name, rows in evaluations.items() if rows is not None}
     tables: dict[str | None, Rows] = {None: training}
     tables.update(own.items())
-    shard = _Shard(rank, connection, process, tables, orders.plan.rounds, wake)
+    cache = _folder_for_bins() if orders.plan.external_memory else None
+    size = batch_rows(len(orders.plan.features))
+    shard = _Shard(rank, connection, process, tables, orders.plan.rounds, size, wake, cache)
     threading.Thread(target=shard.listen, name=f"dmlkit-shard-{rank}", daemon=True).start()
     checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)
     same = frozenset(set(evaluations) - set(own))
     host = None if rank or orders.shards == 1 else _host_name()
-    told = Orders(orders.plan, rank, orders.shards, host, same, orders.threads, checkpoint)
+    told = Orders(orders.plan, rank, orders.shards, host, same, orders.threads, checkpoint, cache)
     shard.say("orders", told)
     return shard
+
+
+def _folder_for_bins() -> Path:
+    """Make a folder in the worker's own, which Dask removes when the worker is gone."""
+    return Path(tempfile.mkdtemp(prefix="bins-", dir=distributed.get_worker().local_directory))
 
 
 def _host_name() -> str:

@@ -58,6 +58,8 @@ class Orders:
     threads : int
     checkpoint : Checkpoint or None
         Where to go on.
+    cache : Path or None
+        A folder for what does not fit into memory.
     """
 
     plan: Plan
@@ -67,6 +69,7 @@ class Orders:
     same_as_training: frozenset[str]
     threads: int
     checkpoint: Checkpoint | None
+    cache: Path | None = None
 
 
 def serve(connection: Connection) -> None:
@@ -99,7 +102,9 @@ def _started_tracker(host: str, shards: int) -> RabitTracker:
 def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Trained:
     plan, told = orders.plan, _Sparingly(worker, orders)
     with xgboost.config_context(verbosity=0), _together(peers, orders.rank):
-        matrix = matrix_of_batches(plan, lambda: worker.rows(None), orders.threads, ref=None)
+        matrix = matrix_of_batches(
+            plan, lambda: worker.rows(None), orders.threads, None, _cache(orders, "training")
+        )
         watched = [(_watched(orders, name, matrix, worker), name) for name in plan.tables]
         worker.say("built")
         return boost(
@@ -116,7 +121,13 @@ def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Train
 def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
     if name in orders.same_as_training:
         return matrix
-    return matrix_of_batches(orders.plan, lambda: worker.rows(name), orders.threads, ref=matrix)
+    return matrix_of_batches(
+        orders.plan, lambda: worker.rows(name), orders.threads, matrix, _cache(orders, name)
+    )
+
+
+def _cache(orders: Orders, table: str) -> Path | None:
+    return None if orders.cache is None else orders.cache / table
 
 
 @contextlib.contextmanager

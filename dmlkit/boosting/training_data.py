@@ -16,7 +16,9 @@ from dmlkit.boosting.given_table import GivenTable
 from dmlkit.boosting.objectives import LabelRule
 from dmlkit.boosting.queries import queries_of, rows_by_query, runs_of
 from dmlkit.boosting.roles import BOUNDS, LABEL, MARGIN, QUERY, WEIGHT, columns_of
+from dmlkit.boosting.stored_rows import StoredRows, rows_of, stored
 from dmlkit.errors import InputError
+from dmlkit.graph import for_each
 
 __all__ = ["Summary", "TrainingData", "gather"]
 
@@ -60,7 +62,8 @@ class TrainingData:
     Attributes
     ----------
     parts : list of Future
-        pandas DataFrames with float32, categorical or boolean features, and the columns of `roles`.
+        pandas DataFrames with float32, categorical or boolean features, and the columns of `roles`;
+        or `StoredRows` of these.
     lengths : list of int
         The rows of each.
     features : list of str
@@ -81,9 +84,23 @@ class TrainingData:
         """Into how many shards it can be cut."""
         return self.summary.rows if self.queries is None else len(self.queries)
 
+    def in_files(self, client: Client, worker_timeout: float) -> "TrainingData":
+        """Return the same rows in files of the workers, whose memory is free again then."""
+        parts = client.map(stored, self.parts, pure=False)
+        _wait(parts, client, 2 * worker_timeout)
+        client.gather(
+            client.map(len, parts, pure=False)
+        )  # raises what went wrong, such as no space
+        return replace(self, parts=parts)
+
 
 def gather(
-    table: GivenTable, rule: LabelRule, client: Client, *, worker_timeout: float = 15.0
+    table: GivenTable,
+    rule: LabelRule,
+    client: Client,
+    *,
+    worker_timeout: float = 15.0,
+    in_files: bool = False,
 ) -> TrainingData:
     """Bring a table into the workers' memory, and check each row.
 
@@ -96,6 +113,9 @@ def gather(
     worker_timeout : float
         A worker that is silent for twice as many seconds is taken for frozen; what it held or did
         is computed elsewhere.
+    in_files : bool
+        Keep the rows in files of the workers from the start: no more than a partition for each
+        thread is in memory then.
 
     Raises
     ------
@@ -103,23 +123,30 @@ def gather(
         Partitions do not match, a column is text, or rows have labels, weights or features that
         cannot be trained on.
     """
-    data = _gathered(table.lazy_frame(), table, rule, client, worker_timeout)
+    data = _gathered(table.lazy_frame(), table, rule, client, worker_timeout, in_files)
     if QUERY not in table.beside:
         return data
     queries = queries_of(client.gather(client.map(runs_of, data.parts, pure=False)))
     if queries is None:  # rows of a query are apart
         together = rows_by_query(table.lazy_frame())
-        data = _gathered(together, table, rule, client, worker_timeout)
+        data = _gathered(together, table, rule, client, worker_timeout, in_files)
         queries = queries_of(client.gather(client.map(runs_of, data.parts, pure=False)))
     return replace(data, queries=queries)
 
 
 def _gathered(
-    frame: Any, table: GivenTable, rule: LabelRule, client: Client, worker_timeout: float
+    frame: Any,
+    table: GivenTable,
+    rule: LabelRule,
+    client: Client,
+    worker_timeout: float,
+    in_files: bool,
 ) -> TrainingData:
-    held = client.persist(frame)
     features = list(table.features.columns)
-    parts = distributed.futures_of(held)
+    if in_files:
+        parts = client.compute(for_each(stored, frame.to_delayed()))
+    else:
+        parts = distributed.futures_of(client.persist(frame))
     look = partial(_summary, features=features, rule=rule)
     looks = client.map(look, parts, pure=False)
     _wait(looks, client, 2 * worker_timeout)
@@ -137,7 +164,8 @@ def _wait(futures: Sequence[Any], client: Client, silence: float) -> None:
         evict_silent(client, silence)
 
 
-def _summary(part: pd.DataFrame, features: Sequence[str], rule: LabelRule) -> Summary:
+def _summary(rows: pd.DataFrame | StoredRows, features: Sequence[str], rule: LabelRule) -> Summary:
+    part = rows_of(rows)
     found: dict[str, tuple[int, str]] = {}
 
     def note(problem: str, bad: Any, example: Callable[[int], Any]) -> None:

@@ -13,7 +13,7 @@ SAMPLE, STRETCH = 4096, 32
 #: More distinct values than this are better off without a dictionary: their numbers in it take more
 #: than 16 bits, and soon it is larger than the 1 MiB that it may be.
 MOST_DISTINCT = 65_536
-#: The same where the values are written about as small without one: floats of which most equal their
+#: The same where values are written about as small without one: floats of which most equal their
 #: neighbour, since zstd finds runs, and whole numbers of a narrow range, in no runs.
 FEWER_DISTINCT, NARROW = 8_192, 1 << 20
 

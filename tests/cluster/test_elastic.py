@@ -97,10 +97,16 @@ def test_workers_survive_what_befalls_the_processes_that_train(
     assert client.run(os.getpid) == before
 
 
-def survive(fault: str, client: Client, undisturbed: XGBClassifier) -> None:
+def test_rows_in_files_are_there_again_after_a_worker_is_lost(
+    own_client: Client, undisturbed: XGBClassifier
+) -> None:
+    survive("kill a worker", own_client, undisturbed, external_memory=True)
+
+
+def survive(fault: str, client: Client, undisturbed: XGBClassifier, **parameters: Any) -> None:
     struck = strike(client, [(60, FAULTS[fault])])
     began = time.monotonic()
-    model = fitted(**({"worker_timeout": 8.0} if "freeze" in fault else {}))
+    model = fitted(**({"worker_timeout": 8.0} if "freeze" in fault else {}), **parameters)
     assert time.monotonic() - began < 60
     struck.join()
     assert raw(model) == raw(undisturbed)

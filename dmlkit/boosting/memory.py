@@ -1,0 +1,220 @@
+"""What a training takes of each worker's memory, told before it begins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dask.utils import format_bytes
+from distributed import Client
+
+from dmlkit.boosting.matrices import batch_rows
+
+__all__ = ["MemoryPlan", "TableSize", "limit_of_workers", "plan_memory"]
+
+#: Bytes that a worker and a process that trains take before there is any data.
+WORKER_ITSELF, PROCESS_ITSELF = 260 << 20, 190 << 20
+
+#: Bytes of a value in rows as they come, and of a row's label, weight and the like.
+VALUE = 4
+
+#: Bytes that XGBoost holds for a row besides its bins (label, gradient and Hessian, margin, its
+#: node), and for each bin of a histogram.
+ROW, BIN = 28, 16
+
+#: Copies of a batch while matrices are built: the worker's, on the way, and the process's.
+COPIES_OF_WORKER, COPIES_OF_PROCESS = 2, 3
+
+#: Of a worker's limit, what it may take before Dask moves data to disk and pauses it.
+SHARE_OF_LIMIT = 0.7
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """The rows and columns of a table for training or evaluation."""
+
+    rows: int
+    features: int
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What a training takes of each worker's memory: bytes, where nothing else is said.
+
+    Attributes
+    ----------
+    rows, features : int
+        Of the training table.
+    workers : int
+        Those that train.
+    limit : int
+        Of the worker that may take the least; 0 without one.
+    raw : int
+        Rows as they come, four bytes a value, of all tables.
+    batches : int
+        Copies of a batch of rows while XGBoost's matrices are built.
+    bins : int
+        Rows as the trees see them: one byte a value with up to 256 bins.
+    gradients : int
+        What is held for each row besides.
+    histograms : int
+    allreduce : int
+        What a worker sends and gets in a round of the deepest tree.
+    external_memory : bool
+        Whether rows and bins are kept in files.
+    """
+
+    rows: int
+    features: int
+    workers: int
+    limit: int
+    raw: int
+    batches: int
+    bins: int
+    gradients: int
+    histograms: int
+    allreduce: int
+    external_memory: bool = False
+
+    @property
+    def of_worker(self) -> int:
+        """The most that the worker's own process takes: this is held against its limit."""
+        return (
+            WORKER_ITSELF
+            + COPIES_OF_WORKER * self._batch
+            + (0 if self.external_memory else self.raw)
+        )
+
+    @property
+    def of_process(self) -> int:
+        """The most that the process that trains takes beside it."""
+        training = self.histograms + self.gradients
+        held = 0 if self.external_memory else self.bins
+        return PROCESS_ITSELF + max(COPIES_OF_PROCESS * self._batch + held, held + training)
+
+    @property
+    def peak(self) -> int:
+        """The most that both take."""
+        return self.of_worker + self.of_process
+
+    @property
+    def on_disk(self) -> int:
+        """What is kept in files of the worker."""
+        return self.raw + self.bins if self.external_memory else 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the worker stays below the share of its limit at which Dask pauses it."""
+        return not self.limit or self.of_worker <= SHARE_OF_LIMIT * self.limit
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence or two."""
+        if self.fits:
+            return "It fits." if not self.external_memory else "It fits, with files on disk."
+        if not self.external_memory and self.in_files().fits:
+            return (
+                "It does not fit into memory: rows and bins will be kept in files of the workers "
+                f"(external_memory), {format_bytes(self.in_files().on_disk)} on each. "
+                "More workers would make it faster."
+            )
+        needed = self.of_worker / SHARE_OF_LIMIT
+        return (
+            f"It does not fit: give each worker {format_bytes(int(needed))}, or start more of them."
+        )
+
+    def in_files(self) -> "MemoryPlan":
+        """Return the plan of the same training with external memory."""
+        return replace(self, external_memory=True)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{what:<34} {value}" for what, value in self._lines())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self._lines())
+        return f"<table>{rows}</table>"
+
+    @property
+    def _batch(self) -> int:
+        return self.batches // (COPIES_OF_WORKER + COPIES_OF_PROCESS)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        limit = format_bytes(self.limit) if self.limit else "none"
+        where = "in files" if self.external_memory else "in memory"
+        return [
+            ("rows x features", f"{self.rows:,} x {self.features:,}"),
+            ("workers that train", f"{self.workers:,}, limit of the smallest: {limit}"),
+            (f"rows on each, {where}", format_bytes(self.raw)),
+            (f"bins on each, {where}", format_bytes(self.bins)),
+            ("gradients and the like on each", format_bytes(self.gradients)),
+            ("histograms on each", format_bytes(self.histograms)),
+            ("while matrices are built", format_bytes(self.batches)),
+            ("sent by each in a round", format_bytes(self.allreduce)),
+            ("the worker at its peak", format_bytes(self.of_worker)),
+            ("the process that trains beside it", format_bytes(self.of_process)),
+            ("advice", self.advice),
+        ]
+
+
+def plan_memory(
+    training: TableSize,
+    evaluations: Sequence[TableSize],
+    parameters: Mapping[str, Any],
+    *,
+    workers: int,
+    limit: int,
+    threads: int = 1,
+    outputs: int = 1,
+) -> MemoryPlan:
+    """Tell what a training takes of each worker.
+
+    Parameters
+    ----------
+    training : TableSize
+    evaluations : sequence of TableSize
+    parameters : mapping
+        Of an estimator: `max_bin` and `max_depth` count.
+    workers : int
+        Those that train.
+    limit : int
+        Bytes that the worker with the least may take; 0 without a limit.
+    threads : int
+        Of each worker.
+    outputs : int
+        Trees of a round: the classes, where there are more than two.
+
+    Examples
+    --------
+    >>> plan = plan_memory(TableSize(10_000_000, 40), [], {}, workers=2, limit=2 * 2**30)
+    >>> plan.raw, plan.bins, plan.fits
+    (800000000, 200000000, True)
+    """
+    bins = int(parameters.get("max_bin") or 256)
+    depth = int(parameters.get("max_depth") or 6)
+    tables = [training, *evaluations]
+    rows = [-(-table.rows // workers) for table in tables]
+    values = sum(count * table.features for count, table in zip(rows, tables, strict=True))
+    histogram = training.features * bins * BIN
+    nodes = min(1 << depth, max(rows[0], 1))
+    batch = min(rows[0], batch_rows(training.features)) * training.features * VALUE
+    return MemoryPlan(
+        rows=training.rows,
+        features=training.features,
+        workers=workers,
+        limit=limit,
+        raw=values * VALUE,
+        batches=(COPIES_OF_WORKER + COPIES_OF_PROCESS) * batch,
+        bins=values * (1 if bins <= 256 else 2),
+        gradients=sum(rows) * ROW * outputs,
+        # The nodes of a tree, and those of a level once more for each thread that fills them.
+        histograms=histogram * (nodes + threads * nodes // 2),
+        # One of two children is counted, the other is what is left of its parent.
+        allreduce=histogram * nodes // 2 * outputs if workers > 1 else 0,
+    )
+
+
+def limit_of_workers(client: Client) -> int:
+    """Return the memory of the worker that may take the least, 0 where none has a limit."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return min(
+        (int(worker["memory_limit"]) for worker in workers if worker["memory_limit"]), default=0
+    )
