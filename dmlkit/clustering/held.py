@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
-from dmlkit.features.hashing import hash_integers
 from dmlkit.graph import add_up, for_each
 from dmlkit.linear_model.blocks import names_of, numbers_of
+from dmlkit.positions import starts_of
 
-__all__ = ["Held", "chances", "hold", "narrow_numbers"]
+__all__ = ["Held", "hold"]
 
 
 class Spread(NamedTuple):
@@ -89,10 +89,10 @@ def hold(X: Any) -> Held:
         scheduler = "synchronous"
         # A name of its own: else dask would hash all the rows.
         name = f"rows-{uuid.uuid4()}"
-        parts = [dask.delayed(narrow_numbers(X), name=name, traverse=False)]
+        parts = [dask.delayed(_narrow_numbers(X), name=name, traverse=False)]
     else:
         scheduler = None
-        parts = list(dask.persist(*for_each(narrow_numbers, X.to_delayed())))
+        parts = list(dask.persist(*for_each(_narrow_numbers, X.to_delayed())))
     spreads: list[Spread] = dask.compute(for_each(_spread, parts), scheduler=scheduler)[0]
     rows = sum(spread.rows for spread in spreads)
     if rows == 0:
@@ -101,28 +101,14 @@ def hold(X: Any) -> Held:
     squares = np.sum(
         [each.squares + each.rows * (each.mean - mean) ** 2 for each in spreads], axis=0
     )
-    starts = np.cumsum([0, *(spread.rows for spread in spreads)]).tolist()[:-1]
+    starts = starts_of([spread.rows for spread in spreads])
     return Held(parts, starts, rows, mean, squares / rows, features, scheduler)
 
 
-def narrow_numbers(part: pd.DataFrame) -> NDArray[Any]:
+def _narrow_numbers(part: pd.DataFrame) -> NDArray[Any]:
     """Return a partition as float32 where that holds all its columns exactly, else as float64."""
     exact = all(isinstance(each, np.dtype) and np.can_cast(each, "f4") for each in part.dtypes)
     return np.ascontiguousarray(numbers_of(part, np.float32 if exact else np.float64))
-
-
-def chances(start: int, rows: int, seed: int, draw: int) -> NDArray[np.float64]:
-    """Return a number from 0 to 1 for each position: the same on any partitions.
-
-    Examples
-    --------
-    >>> both = chances(0, 4, seed=7, draw=0)
-    >>> (both[2:] == chances(2, 2, seed=7, draw=0)).all(), (both == chances(0, 4, 7, 1)).any()
-    (np.True_, np.False_)
-    """
-    salt = hash_integers(hash_integers(np.array([seed + 1], np.int64)) + np.uint64(draw + 1))
-    positions = hash_integers(np.arange(start + 1, start + rows + 1, dtype=np.int64))
-    return (hash_integers(positions ^ salt) >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
 def _spread(values: NDArray[Any]) -> Spread:

@@ -7,10 +7,11 @@ import numpy as np
 import sklearn.cluster
 from numpy.typing import NDArray
 
-from dmlkit.clustering.held import Held, chances
+from dmlkit.clustering.held import Held
 from dmlkit.clustering.kernels import nearest
 from dmlkit.errors import InputError
 from dmlkit.graph import add_up, for_each
+from dmlkit.positions import chances
 
 __all__ = ["initial_centres"]
 
