@@ -127,17 +127,14 @@ class MemoryPlan:
         return replace(self, external_memory=True)
 
     def __str__(self) -> str:
-        return "\n".join(f"{what:<34} {value}" for what, value in self._lines())
+        return "\n".join(f"{what:<34} {value}" for what, value in self.lines())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self._lines())
+        rows = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self.lines())
         return f"<table>{rows}</table>"
 
-    @property
-    def _batch(self) -> int:
-        return self.batches // (COPIES_OF_WORKER + COPIES_OF_PROCESS)
-
-    def _lines(self) -> list[tuple[str, str]]:
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what is told, each with its figures."""
         limit = format_bytes(self.limit) if self.limit else "none"
         where = "in files" if self.external_memory else "in memory"
         return [
@@ -153,6 +150,10 @@ class MemoryPlan:
             ("the process that trains beside it", format_bytes(self.of_process)),
             ("advice", self.advice),
         ]
+
+    @property
+    def _batch(self) -> int:
+        return self.batches // (COPIES_OF_WORKER + COPIES_OF_PROCESS)
 
 
 def plan_memory(

@@ -13,6 +13,7 @@ from dmlkit import __version__
 from dmlkit.cli.clusters import clusters
 from dmlkit.cli.compare import compare
 from dmlkit.cli.endings import FAILED, FINE, STOPPED, WRONG_USE, fail, unexpected, wrong_use
+from dmlkit.cli.plan import plan
 from dmlkit.cli.run import run
 from dmlkit.cli.schema import schema
 from dmlkit.cli.score import score
@@ -58,5 +59,5 @@ def commands() -> None:
     """Raw tables in, a trained and judged model out, on any Dask cluster."""
 
 
-for command in (run, watch, score, compare, workflows, schema, clusters):
+for command in (run, watch, score, compare, plan, workflows, schema, clusters):
     commands.add_command(command)

@@ -1,5 +1,6 @@
 """A cluster on this machine, sized by what it may use."""
 
+import contextlib
 import logging
 import shutil
 import warnings
@@ -14,7 +15,7 @@ from dmlkit.cluster.allocator import let_workers_keep_memory
 from dmlkit.cluster.limits import limits
 from dmlkit.errors import ClusterError, ConfigurationError
 
-__all__ = ["first_line", "local_sizes", "start_local", "uses_gpus"]
+__all__ = ["bytes_of", "first_line", "local_sizes", "start_local", "uses_gpus"]
 
 #: Share of the machine's memory that workers may use; the rest is for the client and the system.
 MEMORY_SHARE = 0.8
@@ -81,13 +82,27 @@ def local_sizes(
         fitting = int(machine.memory * MEMORY_SHARE // SMALLEST_WORKER)
         workers = max(1, min(workers, fitting))
     threads = threads or max(1, machine.cores // workers)
-    limit = parse_bytes(memory) if memory else int(machine.memory * MEMORY_SHARE / workers)
+    limit = bytes_of(memory) if memory else int(machine.memory * MEMORY_SHARE / workers)
     if limit * workers > machine.memory:
         raise ConfigurationError(
             f"{workers} workers of {format_bytes(limit)} need more than the "
             f"{format_bytes(machine.memory)} that this machine may use: ask for less."
         )
     return {"n_workers": workers, "threads_per_worker": threads, "memory_limit": limit}
+
+
+def bytes_of(memory: str | int) -> int:
+    """Return how many bytes an amount of memory is.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+    """
+    with contextlib.suppress(ValueError):
+        if (size := int(parse_bytes(memory))) > 0:
+            return size
+    raise ConfigurationError(f"memory={memory!r} is no amount of memory; write such as '4GiB'.")
 
 
 def uses_gpus(gpus: Any) -> bool:

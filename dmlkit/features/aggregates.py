@@ -99,7 +99,8 @@ def _seconds_since_last(view: View, _: str) -> np.ndarray:
     events, (start, stop) = view.events, view.bounds
     if view.delay == 0:
         # What happens at the row's own instant is no earlier event: an instant more of delay.
-        start, stop = events.bounds(view.codes, view.times, view.window - 1, 1)
+        stop = events.stops(view.codes, view.times, 1)
+        start = events.starts(view.codes, view.times, view.window, stop)
     newest = np.r_[events.times, 0][np.where(stop > start, stop - 1, -1)]
     seconds = (view.times - newest) / UNITS_PER_SECOND[events.unit]
     return np.where(stop > start, seconds, np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.features.bound_kernels import window_bounds
+from dmlkit.features.bound_kernels import window_starts, window_stops
 from dmlkit.features.by_entity import add_by_entity, explain_shuffle
 from dmlkit.features.entity_key import NO_TIME, EntityKey, times_of
 from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
@@ -264,10 +264,9 @@ class AsOf:
         order = order_within_ties(brought, order, others[order], other_times[order])
         delay = in_whole_units(length_of(self.delay or "0s"), key.unit)
         reach = self._reach(key.unit)
-        window = UNBOUNDED if reach is None else reach - delay
-        start, stop = window_bounds(
-            own, rows.times, others[order], other_times[order], window, delay
-        )
+        events = others[order], other_times[order]
+        stop = window_stops(own, rows.times, *events, delay)
+        start = window_starts(own, rows.times, *events, UNBOUNDED if reach is None else reach, stop)
         found = np.where(stop > start, np.r_[order, -1][np.where(stop > start, stop - 1, -1)], -1)
         return np.r_[other_times, 0][found], found
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.features import moment_kernels, order_kernels
-from dmlkit.features.bound_kernels import window_bounds
+from dmlkit.features.bound_kernels import window_starts, window_stops
 from dmlkit.features.conditions import Condition
 from dmlkit.features.sorted_rows import SortedRows, factorize_by_value
 
@@ -92,11 +92,17 @@ class Events:
         """Return the first event of those since the value last changed, for each."""
         return order_kernels.run_starts(self.codes, self.times, self.values)
 
-    def bounds(
-        self, codes: np.ndarray, times: np.ndarray, window: int, delay: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return where in the events each row's window ``(t - delay - window, t - delay]`` is."""
-        return window_bounds(codes, times, self.codes, self.times, window, delay)
+    def stops(self, codes: np.ndarray, times: np.ndarray, delay: int) -> np.ndarray:
+        """Return where in the events each row's windows end: after those up to ``t - delay``."""
+        found: np.ndarray = window_stops(codes, times, self.codes, self.times, delay)
+        return found
+
+    def starts(
+        self, codes: np.ndarray, times: np.ndarray, reach: int, stop: np.ndarray
+    ) -> np.ndarray:
+        """Return where each row's window begins that ends at `stop`: after ``t - reach``."""
+        found: np.ndarray = window_starts(codes, times, self.codes, self.times, reach, stop)
+        return found
 
     def restored(self, places: np.ndarray) -> Any:
         """Return the levels at some places as a column of the values' type; -1 is missing."""

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
 
-from dmlkit.features.sort_kernels import hash_texts
+from dmlkit.features.sort_kernels import hash_texts, mixed_bits
 
 __all__ = ["hash_integers", "hash_values"]
 
@@ -43,11 +43,9 @@ def hash_values(values: Any) -> np.ndarray:
 
 
 def hash_integers(values: np.ndarray) -> np.ndarray:
-    """Mix the bits of 8-byte values, one to one (the finalizer of splitmix64)."""
-    mixed = values.view(np.uint64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    """Mix the bits of 8-byte values, one to one."""
+    mixed: np.ndarray = mixed_bits(values.view(np.uint64))
+    return mixed
 
 
 def _hash_floats(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ has more rows than a range should: it is cut in time then, and each later range 
 before it that windows look back on, its *context*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,17 +40,27 @@ class Sample:
     last: int
 
 
-def sample_of(hashes: np.ndarray, times: np.ndarray, most: int) -> Sample:
-    """Draw up to `most` rows of a partition: the same ones each time, at no regular distance."""
-    rows = len(hashes)
-    if not rows:
-        return Sample(hashes, times, 0, np.iinfo(np.int64).max, NO_TIME)
+def sample_of(
+    times: np.ndarray, hashes_at: Callable[[np.ndarray], np.ndarray], most: int
+) -> Sample:
+    """Draw up to `most` rows of a partition: the same ones each time, at no regular distance.
+
+    Parameters
+    ----------
+    times : (n,) int64 array
+    hashes_at : callable
+        Takes numbers of rows, and returns the hashes of their entities.
+    most : int
+    """
+    rows = len(times)
     drawn = np.arange(rows)
+    if not rows:
+        return Sample(hashes_at(drawn), times, 0, np.iinfo(np.int64).max, NO_TIME)
     if rows > most:
         drawn = np.random.default_rng(rows).integers(0, rows, most)
     known = times[times != NO_TIME]
     first, last = (known.min(), known.max()) if len(known) else (0, 0)
-    return Sample(hashes[drawn], times[drawn], rows, int(first), int(last))
+    return Sample(hashes_at(drawn), times[drawn], rows, int(first), int(last))
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,8 @@ def _opened_as_context(frame: pd.DataFrame, columns: tuple[str, ...], empty: Row
 
 
 def _sample(part: Gathered, key: EntityKey, most: int) -> Sample:
-    return sample_of(*key.of(part.rows), most)
+    named = part.rows.select(dict.fromkeys([*key.by, *([key.time] if key.time else [])]))
+    return sample_of(key.times(part.rows), lambda drawn: key.of(named.take(drawn))[0], most)
 
 
 def _join(pieces: Sequence[Gathered]) -> Gathered:

@@ -4,7 +4,7 @@ import numpy as np
 
 from dmlkit.features.compiled import compiled
 
-__all__ = ["hash_texts", "range_numbers", "rows_by_group"]
+__all__ = ["hash_texts", "mixed_bits", "range_numbers", "rows_by_group"]
 
 FNV_START = np.uint64(0xCBF29CE484222325)
 FNV_FACTOR = np.uint64(0x100000001B3)
@@ -32,6 +32,27 @@ def hash_texts(offsets, letters):  # type: ignore[no-untyped-def]
             value = (value ^ np.uint64(letters[place])) * FNV_FACTOR
         hashes[i] = value
     return hashes
+
+
+@compiled
+def mixed_bits(values):  # type: ignore[no-untyped-def]
+    """Mix the bits of values, one to one (the finalizer of splitmix64).
+
+    Parameters
+    ----------
+    values : (n,) uint64 array
+
+    Returns
+    -------
+    (n,) uint64 array
+    """
+    mixed = np.empty(len(values), np.uint64)
+    for row in range(len(values)):
+        value = values[row]
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed[row] = value ^ (value >> np.uint64(31))
+    return mixed
 
 
 @compiled

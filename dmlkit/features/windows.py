@@ -238,17 +238,20 @@ class TimeWindows:
         late = length_of(self.delay or "0s")
         delay = in_whole_units(late, rows.unit)
         condition = Condition.parse(self.where) if self.where else None
-        bounds_of_all: dict[str, Any] = {}
+        bounds_of_whole: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for value, names in self.aggregate.items():
             events = Events.of(rows, value, condition)
+            bounds = bounds_of_whole if events.whole else {}
             for window in self.windows:
-                length = in_whole_units(late + length_of(window), rows.unit) - delay
-                bounds = bounds_of_all.get(window) if events.whole else None
-                if bounds is None:
-                    bounds = events.bounds(rows.codes, rows.times, length, delay)
-                if events.whole:
-                    bounds_of_all[window] = bounds
-                view = View(events, rows.codes, rows.times, length, delay, bounds)
+                reach = in_whole_units(late + length_of(window), rows.unit)
+                if reach not in bounds:
+                    stop = (  # that of any window of this delay
+                        next(iter(bounds.values()))[1]
+                        if bounds
+                        else events.stops(rows.codes, rows.times, delay)
+                    )
+                    bounds[reach] = events.starts(rows.codes, rows.times, reach, stop), stop
+                view = View(events, rows.codes, rows.times, reach - delay, delay, bounds[reach])
                 for text in names:
                     name, parameter = parse_aggregate(text)
                     found = AGGREGATES[name].compute(view, parameter)

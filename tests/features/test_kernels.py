@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmlkit.features import category_kernels, decay_kernels, expansions, moment_kernels
-from dmlkit.features.bound_kernels import window_bounds
+from dmlkit.features.bound_kernels import window_starts, window_stops
 from dmlkit.features.order_kernels import instant_maximum, run_starts, sliding_maximum
 
 finite = st.floats(-1e300, 1e300).filter(lambda value: value == 0 or abs(value) > 1e-280)
@@ -66,7 +66,9 @@ def exact_variance(values) -> float:
 
 def bounds(codes, times, event_codes, event_times, window, delay=0):
     arrays = [np.array(each, np.int64) for each in (codes, times, event_codes, event_times)]
-    return [each.tolist() for each in window_bounds(*arrays, window, delay)]
+    stop = window_stops(*arrays, delay)
+    start = window_starts(*arrays, window if window < 0 else window + delay, stop)
+    return [start.tolist(), stop.tolist()]
 
 
 def test_a_window_is_open_at_its_old_end_and_closed_at_its_new_one():
@@ -234,7 +236,8 @@ def test_infinities_decay_like_in_a_sum():
 
 def test_no_rows_are_no_rows():
     none = np.empty(0, np.int64)
-    assert [len(each) for each in window_bounds(none, none, none, none, 1, 0)] == [0, 0]
+    assert len(window_stops(none, none, none, none, 0)) == 0
+    assert len(window_starts(none, none, none, none, 1, none)) == 0
     assert len(sums([], none, none)) == len(variances([], none, none)) == 0
     assert len(sliding_maximum(np.empty(0), none, none)) == 0
     assert len(instant_maximum(none, none, none)) == len(run_starts(none, none, none)) == 0

@@ -16,7 +16,7 @@ def ranges(rows: list[tuple[int, int]], count: int, parts: int = 3) -> Ranges:
     hashes = np.array([row[0] for row in rows], np.uint64)
     times = np.array([row[1] for row in rows], np.int64)
     pieces = np.array_split(np.arange(len(rows)), parts)
-    return ranges_of([sample_of(hashes[piece], times[piece], 1000) for piece in pieces], count)
+    return ranges_of([sample_of(times[piece], hashes[piece].take, 1000) for piece in pieces], count)
 
 
 def sizes(found: Ranges, hashes: np.ndarray, times: np.ndarray) -> list[int]:
@@ -53,7 +53,7 @@ def test_many_entities_give_ranges_of_about_equal_size_and_none_is_cut():
     hashes = random.integers(0, 2**63, 50_000).astype(np.uint64).repeat(10)
     times = random.integers(0, 1000, len(hashes))
     parts = np.array_split(random.permutation(len(hashes)), 20)
-    found = ranges_of([sample_of(hashes[part], times[part], 2048) for part in parts], 40)
+    found = ranges_of([sample_of(times[part], hashes[part].take, 2048) for part in parts], 40)
     assert not found.cuts_entities
     rows = sizes(found, hashes, times)
     assert min(rows) > 10_000
@@ -67,7 +67,7 @@ def test_an_entity_with_many_rows_is_cut_in_time(share):
     hashes[random.random(len(hashes)) < share] = 2**62
     times = random.integers(0, 1_000_000, len(hashes))
     parts = np.array_split(np.arange(len(hashes)), 7)
-    found = ranges_of([sample_of(hashes[part], times[part], 2048) for part in parts], 20)
+    found = ranges_of([sample_of(times[part], hashes[part].take, 2048) for part in parts], 20)
     assert found.cuts_entities
     assert max(sizes(found, hashes, times)) < 7_000
 
