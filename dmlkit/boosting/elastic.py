@@ -18,6 +18,7 @@ from dmlkit.boosting import attempts
 from dmlkit.boosting.attempts import Failure, Sight
 from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
 from dmlkit.boosting.frozen import evict_frozen
+from dmlkit.boosting.moving import brought_to_shards
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
 from dmlkit.boosting.shard_host import HostOrders, Rows, train_shards
@@ -84,6 +85,8 @@ def train(
     checkpoint = None if start is None else start.to_bytes()
     while True:
         placed = _placed(shards, workers)
+        if plan.external_memory:
+            data, evaluations = _brought(data, evaluations, shards, placed, client, endurance)
         attempt = _Attempt(
             HostOrders(
                 uuid.uuid4().hex, plan, checkpoint, shards, threads, endurance.worker_timeout
@@ -100,6 +103,24 @@ def train(
         restarts.add(ended, attempt.rounds, checkpoint)
         patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
         workers = _wait_for_workers(client, len(workers), patience, restarts)
+
+
+def _brought(
+    data: TrainingData,
+    evaluations: Mapping[str, TrainingData],
+    shards: int,
+    placed: Mapping[str, Sequence[int]],
+    client: Client,
+    endurance: Endurance,
+) -> tuple[TrainingData, dict[str, TrainingData]]:
+    """Bring the parts of all tables to the workers that train on them."""
+    found = brought_to_shards(data, shards, placed, client, endurance.worker_timeout)
+    return found, {
+        name: found
+        if table is data
+        else brought_to_shards(table, shards, placed, client, endurance.worker_timeout)
+        for name, table in evaluations.items()
+    }
 
 
 @dataclass

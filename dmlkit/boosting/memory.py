@@ -12,7 +12,7 @@ from dmlkit.boosting.matrices import batch_rows
 __all__ = ["MemoryPlan", "TableSize", "limit_of_workers", "plan_memory"]
 
 #: Bytes that a worker and a process that trains take before there is any data.
-WORKER_ITSELF, PROCESS_ITSELF = 260 << 20, 190 << 20
+WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 170 << 20
 
 #: Bytes of a value in rows as they come, and of a row's label, weight and the like.
 VALUE = 4
@@ -21,8 +21,12 @@ VALUE = 4
 #: node), and for each bin of a histogram.
 ROW, BIN = 28, 16
 
-#: Copies of a batch while matrices are built: the worker's, on the way, and the process's.
-COPIES_OF_WORKER, COPIES_OF_PROCESS = 2, 3
+#: Copies of a partition while it is loaded and checked, by each thread, and of a batch while
+#: matrices are built, by the worker and by the process that trains.
+COPIES_OF_PARTITION, COPIES_OF_WORKER, COPIES_OF_PROCESS = 3, 3, 3
+
+#: Bytes of a partition where their number is not known: that of `read_table`.
+PARTITION = 128 << 20
 
 #: Of a worker's limit, what it may take before Dask moves data to disk and pauses it.
 SHARE_OF_LIMIT = 0.7
@@ -30,10 +34,17 @@ SHARE_OF_LIMIT = 0.7
 
 @dataclass(frozen=True)
 class TableSize:
-    """The rows and columns of a table for training or evaluation."""
+    """The rows and columns of a table for training or evaluation, and its partitions if known."""
 
     rows: int
     features: int
+    partitions: int | None = None
+
+    @property
+    def partition_bytes(self) -> int:
+        """How large a partition is, more or less."""
+        raw = self.rows * self.features * VALUE
+        return min(raw, PARTITION) if self.partitions is None else raw // max(self.partitions, 1)
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,10 @@ class MemoryPlan:
         Of the worker that may take the least; 0 without one.
     raw : int
         Rows as they come, four bytes a value, of all tables.
-    batches : int
-        Copies of a batch of rows while XGBoost's matrices are built.
+    loading : int
+        Copies of partitions while they are loaded.
+    batch : int
+        Rows that are given to XGBoost at once; several copies are held.
     bins : int
         Rows as the trees see them: one byte a value with up to 256 bins.
     gradients : int
@@ -68,7 +81,8 @@ class MemoryPlan:
     workers: int
     limit: int
     raw: int
-    batches: int
+    loading: int
+    batch: int
     bins: int
     gradients: int
     histograms: int
@@ -78,18 +92,17 @@ class MemoryPlan:
     @property
     def of_worker(self) -> int:
         """The most that the worker's own process takes: this is held against its limit."""
-        return (
-            WORKER_ITSELF
-            + COPIES_OF_WORKER * self._batch
-            + (0 if self.external_memory else self.raw)
-        )
+        held = 0 if self.external_memory else self.raw
+        # Of rows in files, the process that trains makes the batches itself.
+        batches = 0 if self.external_memory else COPIES_OF_WORKER * self.batch
+        return WORKER_ITSELF + held + max(self.loading, batches)
 
     @property
     def of_process(self) -> int:
         """The most that the process that trains takes beside it."""
         training = self.histograms + self.gradients
         held = 0 if self.external_memory else self.bins
-        return PROCESS_ITSELF + max(COPIES_OF_PROCESS * self._batch + held, held + training)
+        return PROCESS_ITSELF + held + max(COPIES_OF_PROCESS * self.batch, training)
 
     @property
     def peak(self) -> int:
@@ -144,16 +157,13 @@ class MemoryPlan:
             (f"bins on each, {where}", format_bytes(self.bins)),
             ("gradients and the like on each", format_bytes(self.gradients)),
             ("histograms on each", format_bytes(self.histograms)),
-            ("while matrices are built", format_bytes(self.batches)),
+            ("partitions while they are loaded", format_bytes(self.loading)),
+            ("a batch while matrices are built", format_bytes(self.batch)),
             ("sent by each in a round", format_bytes(self.allreduce)),
             ("the worker at its peak", format_bytes(self.of_worker)),
             ("the process that trains beside it", format_bytes(self.of_process)),
             ("advice", self.advice),
         ]
-
-    @property
-    def _batch(self) -> int:
-        return self.batches // (COPIES_OF_WORKER + COPIES_OF_PROCESS)
 
 
 def plan_memory(
@@ -203,7 +213,8 @@ def plan_memory(
         workers=workers,
         limit=limit,
         raw=values * VALUE,
-        batches=(COPIES_OF_WORKER + COPIES_OF_PROCESS) * batch,
+        loading=COPIES_OF_PARTITION * threads * max(table.partition_bytes for table in tables),
+        batch=batch,
         bins=values * (1 if bins <= 256 else 2),
         gradients=sum(rows) * ROW * outputs,
         # The nodes of a tree, and those of a level once more for each thread that fills them.

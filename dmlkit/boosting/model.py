@@ -151,7 +151,10 @@ class XGBModel:
             Prints as a table, with the advice as its last line.
         """
         client = connect()
-        tables = [TableSize(len(table), len(table.columns)) for table in (X, *eval_set)]
+        tables = [
+            TableSize(len(table), len(table.columns), getattr(table, "npartitions", 1))
+            for table in (X, *eval_set)
+        ]
         found = plan_on_cluster(tables, self._parameters, client)
         return found if self._parameters["external_memory"] is not True else found.in_files()
 

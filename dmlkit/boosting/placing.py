@@ -58,7 +58,9 @@ def is_too_large(
     if parameters["external_memory"] != "auto" or parameters.get("tree_method") not in BY_BINS:
         return False
     several = {id(table): table for table in tables}.values()  # one may be evaluated, too
-    sizes = [TableSize(table.summary.rows, len(table.features)) for table in several]
+    sizes = [
+        TableSize(table.summary.rows, len(table.features), len(table.parts)) for table in several
+    ]
     outputs = int(task.parameters.get("num_class", 1))
     return not plan_on_cluster(sizes, parameters, client, outputs).fits
 

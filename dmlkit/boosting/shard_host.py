@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ class _Shard:
                     pieces = [
                         Piece(part, start, stop) for part, _, start, stop in self._of(content)
                     ]
-                    self._passes[content] = batches(pieces, self.batch_rows)
+                    self._passes[content] = self._pass(pieces)
                 if what in ("rows", "next"):
                     self.say("batch", next(self._passes[content], None))
                 elif what != "beat":
@@ -203,6 +203,12 @@ class _Shard:
             self._gone = True
             if not self.ended:
                 self._fail("died", "its training process was killed (out of memory?) or crashed")
+
+    def _pass(self, pieces: list[Piece]) -> Iterator[Any]:
+        """Give the rows in batches; of those in files, say where they are, for all at once."""
+        if self.cache is None:
+            return batches(pieces, self.batch_rows)
+        return iter([[replace(piece, part=piece.part.place) for piece in pieces]])
 
     def _of(self, table: str | None) -> Rows:
         return self.tables[table]

@@ -18,7 +18,7 @@ from xgboost import collective
 from xgboost.tracker import RabitTracker
 
 from dmlkit.boosting.checkpoint import Checkpoint
-from dmlkit.boosting.matrices import matrix_of_batches
+from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
 
@@ -102,8 +102,9 @@ def _started_tracker(host: str, shards: int) -> RabitTracker:
 def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Trained:
     plan, told = orders.plan, _Sparingly(worker, orders)
     with xgboost.config_context(verbosity=0), _together(peers, orders.rank):
+        size = batch_rows(len(plan.features))
         matrix = matrix_of_batches(
-            plan, lambda: worker.rows(None), orders.threads, None, _cache(orders, "training")
+            plan, lambda: worker.rows(None, size), orders.threads, None, _cache(orders, "training")
         )
         watched = [(_watched(orders, name, matrix, worker), name) for name in plan.tables]
         worker.say("built")
@@ -121,8 +122,9 @@ def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Train
 def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
     if name in orders.same_as_training:
         return matrix
+    size = batch_rows(len(orders.plan.features))
     return matrix_of_batches(
-        orders.plan, lambda: worker.rows(name), orders.threads, matrix, _cache(orders, name)
+        orders.plan, lambda: worker.rows(name, size), orders.threads, matrix, _cache(orders, name)
     )
 
 
@@ -176,11 +178,14 @@ class _Worker:
             raise RuntimeError(f"{came!r} came, not {what!r}")
         return content
 
-    def rows(self, table: str | None) -> Iterator[pd.DataFrame]:
+    def rows(self, table: str | None, size: int) -> Iterator[pd.DataFrame]:
         """Give the batches of a table; None stands for the training rows."""
         self.say("rows", table)
         while (batch := self.wait_for("batch")) is not None:
-            yield batch
+            if isinstance(batch, list):  # pieces in files: `size` rows of them at once
+                yield from batches(batch, size)
+            else:
+                yield batch
             self.say("next", table)
 
     def _receive(self) -> None:

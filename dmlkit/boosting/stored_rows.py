@@ -1,8 +1,10 @@
 """`StoredRows`: a partition in a file beside its worker, for tables that are larger than memory."""
 
+import pickle
 import tempfile
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,37 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["StoredRows", "rows_of", "stored"]
+__all__ = ["RowsInFile", "StoredRows", "rows_of", "stored"]
+
+
+@dataclass(frozen=True)
+class RowsInFile:
+    """Where rows are: what another process of the same host needs to read them.
+
+    Attributes
+    ----------
+    file : Path
+        Of Arrow's format for memory, uncompressed: reading some of the rows reads only these.
+    count : int
+    dtypes : mapping of str to dtype
+        Of the columns, in their order.
+    """
+
+    file: Path
+    count: int
+    dtypes: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def rows(self, start: int = 0, stop: int | None = None) -> pd.DataFrame:
+        """Return the rows ``[start, stop)``; their memory is the file's, as far as that goes."""
+        with pa.memory_map(str(self.file)) as file:
+            table = pa.ipc.open_file(file).read_all()[start:stop]
+        return pd.DataFrame(
+            {name: _as_given(table[name], dtype) for name, dtype in self.dtypes.items()},
+            copy=False,
+        )
 
 
 class StoredRows:
@@ -19,31 +51,23 @@ class StoredRows:
 
     Attributes
     ----------
-    file : Path
-        Of Arrow's format for memory, uncompressed: reading some of the rows reads only these.
+    place : RowsInFile
+        It is there as long as this object is.
     """
 
-    def __init__(self, file: Path, rows: int, dtypes: Mapping[str, Any]) -> None:
-        self.file, self._rows, self._dtypes = file, rows, dict(dtypes)
-        weakref.finalize(self, file.unlink, missing_ok=True)
+    def __init__(self, place: RowsInFile) -> None:
+        self.place = place
+        weakref.finalize(self, place.file.unlink, missing_ok=True)
 
     def __len__(self) -> int:
-        return self._rows
+        return len(self.place)
 
     def __sizeof__(self) -> int:
         return 1000  # what Dask counts as held in memory
 
-    def __reduce__(self) -> Any:
-        return _received, (self.file.read_bytes(), self._rows, self._dtypes)
-
-    def rows(self, start: int = 0, stop: int | None = None) -> pd.DataFrame:
-        """Return the rows ``[start, stop)``; their memory is the file's, as far as that goes."""
-        with pa.memory_map(str(self.file)) as file:
-            table = pa.ipc.open_file(file).read_all()[start:stop]
-        return pd.DataFrame(
-            {name: _as_given(table[name], dtype) for name, dtype in self._dtypes.items()},
-            copy=False,
-        )
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        content: Any = np.memmap(self.place.file, np.uint8, "r")
+        return _received, (pickle.PickleBuffer(content), self.place)
 
 
 def stored(frame: pd.DataFrame) -> StoredRows:
@@ -53,20 +77,22 @@ def stored(frame: pd.DataFrame) -> StoredRows:
     table = pa.table(columns)
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    return StoredRows(file, len(frame), dict(frame.dtypes))
+    return StoredRows(RowsInFile(file, len(frame), dict(frame.dtypes)))
 
 
 def rows_of(part: Any, start: int = 0, stop: int | None = None) -> pd.DataFrame:
-    """Return the rows ``[start, stop)`` of a partition, stored or not."""
+    """Return the rows ``[start, stop)`` of a partition, in a file or not."""
+    # `part` itself stays here, and with it its file.
+    place = part.place if isinstance(part, StoredRows) else part
     found: pd.DataFrame
-    found = part.rows(start, stop) if isinstance(part, StoredRows) else part.iloc[start:stop]
+    found = place.rows(start, stop) if isinstance(place, RowsInFile) else part.iloc[start:stop]
     return found
 
 
-def _received(content: bytes, rows: int, dtypes: Mapping[str, Any]) -> StoredRows:
+def _received(content: Any, place: RowsInFile) -> StoredRows:
     file = _new_file()
     file.write_bytes(content)
-    return StoredRows(file, rows, dtypes)
+    return StoredRows(replace(place, file=file))
 
 
 def _new_file() -> Path:

@@ -20,7 +20,7 @@ from dmlkit.boosting.stored_rows import StoredRows, rows_of, stored
 from dmlkit.errors import InputError
 from dmlkit.graph import for_each
 
-__all__ = ["Summary", "TrainingData", "gather"]
+__all__ = ["Summary", "TrainingData", "gather", "wait_for"]
 
 #: Seconds between two looks for frozen workers.
 LOOK = 2.0
@@ -87,7 +87,7 @@ class TrainingData:
     def in_files(self, client: Client, worker_timeout: float) -> "TrainingData":
         """Return the same rows in files of the workers, whose memory is free again then."""
         parts = client.map(stored, self.parts, pure=False)
-        _wait(parts, client, 2 * worker_timeout)
+        wait_for(parts, client, 2 * worker_timeout)
         client.gather(
             client.map(len, parts, pure=False)
         )  # raises what went wrong, such as no space
@@ -149,15 +149,23 @@ def _gathered(
         parts = distributed.futures_of(client.persist(frame))
     look = partial(_summary, features=features, rule=rule)
     looks = client.map(look, parts, pure=False)
-    _wait(looks, client, 2 * worker_timeout)
+    wait_for(looks, client, 2 * worker_timeout)
     summaries: list[Summary] = client.gather(looks)
     summary = sum(summaries, Summary(0, {}, {}))
     _raise_problems(summary, table.name)
     return TrainingData(parts, [part.rows for part in summaries], features, summary)
 
 
-def _wait(futures: Sequence[Any], client: Client, silence: float) -> None:
-    """Wait for futures; Dask alone would wait minutes for a worker that is frozen."""
+def wait_for(futures: Sequence[Any], client: Client, silence: float) -> None:
+    """Wait for futures; Dask alone would wait minutes for a worker that is frozen.
+
+    Parameters
+    ----------
+    futures : sequence of Future
+    client : distributed.Client
+    silence : float
+        Seconds without a sign of life after which a worker is given up.
+    """
     while any(future.status == "pending" for future in futures):
         with contextlib.suppress(TimeoutError):
             distributed.wait(futures, timeout=LOOK)

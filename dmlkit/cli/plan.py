@@ -94,7 +94,8 @@ def _size_of(path: str, without: tuple[str, ...]) -> Any:
     if not columns:
         raise InputError(f"{path!r} has no columns of numbers that could be features.")
     with dask.config.set(scheduler="threads"):
-        return TableSize(len(read_table(path, columns=columns[:1])), len(columns))
+        rows = len(read_table(path, columns=columns[:1]))
+    return TableSize(rows, len(columns), frame.npartitions)
 
 
 def _is_feature(dtype: Any) -> bool:
