@@ -20,7 +20,7 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
     return {field.name: getattr(estimator, field.name) for field in dataclasses.fields(estimator)}
 
 
-def set_parameters(estimator: Any, **parameters: Any) -> None:
+def set_parameters(estimator: Any, /, **parameters: Any) -> None:
     """Change parameters of an estimator, as ``set_params`` does.
 
     Raises

@@ -1,0 +1,125 @@
+"""What a worker does for a search: bin the rows once, then train trial after trial on them.
+
+A trial is trained in legs. Between two of them the client decides whether it is worth going on;
+a leg ends with a checkpoint, so that any worker can do the next one.
+"""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pandas as pd
+import xgboost
+
+from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
+from dmlkit.boosting.plan import History, Plan
+from dmlkit.boosting.rounds import boost
+from dmlkit.boosting.shards import Piece
+
+__all__ = ["Binned", "Leg", "Refused", "bin_rows", "run_leg"]
+
+
+@dataclass(frozen=True)
+class Binned:
+    """The rows of all tables in bins, as all trials of a worker share them.
+
+    Attributes
+    ----------
+    training : QuantileDMatrix
+    watched : tuple of (QuantileDMatrix, str)
+    threads : int
+        What a trial may use.
+    """
+
+    training: Any
+    watched: tuple[tuple[Any, str], ...]
+    threads: int
+
+    def __reduce__(self) -> NoReturn:
+        """Stay: neither spilled to disk nor sent to another worker."""
+        raise pickle.PicklingError("Binned rows stay with the worker that made them.")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """How a leg of a trial ended.
+
+    Attributes
+    ----------
+    rounds : int
+        Done in all.
+    score : float
+        The last metric on the last table: at the best round with early stopping, else at the last.
+    best_iteration : int
+    checkpoint : bytes
+    """
+
+    rounds: int
+    score: float
+    best_iteration: int
+    checkpoint: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why XGBoost does not train a trial: its parameters are wrong, and no worker is to blame."""
+
+    reason: str
+
+
+def bin_rows(
+    plan: Plan,
+    training: Sequence[pd.DataFrame],
+    watched: Mapping[str, Sequence[pd.DataFrame]],
+    threads: int,
+) -> Binned:
+    """Bin the rows of the training table, and those of the others into the same bins."""
+    with xgboost.config_context(verbosity=0):
+        matrix = _matrix(plan, training, threads, None)
+        tables = [(_matrix(plan, parts, threads, matrix), name) for name, parts in watched.items()]
+    return Binned(matrix, tuple(tables), threads)
+
+
+def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
+    """Train up to the last round of a plan, or until early stopping.
+
+    Parameters
+    ----------
+    binned : Binned
+    plan : Plan
+    start : bytes or None
+        The checkpoint to go on from.
+    """
+    before = None if start is None else Checkpoint.from_bytes(start)
+    kept: list[Checkpoint] = []
+    matrices = (binned.training, binned.watched, binned.threads)
+    try:
+        with xgboost.config_context(verbosity=0):
+            trained = boost(plan, *matrices, before, tell=lambda *_: None, keep=kept.append)
+    except xgboost.core.XGBoostError as error:
+        return Refused(_plain(error))
+    values = _judged(plan, trained.history)
+    best = len(values) - 1 if trained.best_iteration is None else trained.best_iteration
+    last = kept[-1].to_bytes() if kept else b""
+    return Leg(len(values), values[best], best, last)
+
+
+def _matrix(plan: Plan, parts: Sequence[pd.DataFrame], threads: int, ref: Any) -> Any:
+    pieces = [Piece(part, 0, len(part)) for part in parts]
+    size = batch_rows(len(plan.features))
+    return matrix_of_batches(plan, lambda: batches(pieces, size), threads, ref)
+
+
+def _plain(error: Exception) -> str:
+    """Return what XGBoost says, without the time and place before and the stack behind it."""
+    first = str(error).strip().split("\n", 1)[0]
+    return first.split(": ", 1)[-1] if first.startswith("[") else first
+
+
+def _judged(plan: Plan, history: History) -> list[float]:
+    """Return the last metric on the last table; XGBoost may have completed its name."""
+    found = history[plan.tables[-1]]
+    last, native = plan.metrics[-1], plan.native_metrics
+    return found[list(found)[len(native) - 1] if last in native else last]

@@ -1,0 +1,224 @@
+"""Trials on the cluster: one at a time on each worker; those of a lost worker are done again."""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import distributed
+from distributed import Client
+
+from dmlkit.boosting.frozen import evict_silent
+from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.training_data import TrainingData
+from dmlkit.errors import DmlkitError, TrainingError
+from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
+
+__all__ = ["Run", "Trials", "run_trials"]
+
+MEMORY = (
+    "Each worker holds all rows in bins, about a byte for each value, and once, while it bins "
+    "them, four: give workers more memory, or search on a sample."
+)
+
+#: Seconds between two looks for lost workers, and for silent ones.
+LOOK, LOOK_FOR_SILENT = 1.0, 10.0
+
+#: Where so many workers are lost before a leg ends anywhere, it is not a trial that kills them.
+MOST_LOSSES = 10
+
+#: Seconds to wait for any worker where all are gone.
+ANY_WORKER = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trial that is to be trained further.
+
+    Attributes
+    ----------
+    number : int
+    trial : Any
+        Optuna's.
+    plan : Plan
+        Up to the end of the next leg.
+    checkpoint : bytes or None
+        The legs that are done.
+    losses : int
+        Workers that were lost with it.
+    """
+
+    number: int
+    trial: Any
+    plan: Plan
+    checkpoint: bytes | None = None
+    losses: int = 0
+
+
+class Trials(Protocol):
+    """What decides which trials there are, and which go on."""
+
+    def next(self) -> Run | None:
+        """Return a trial to start, or None when there are enough."""
+
+    def after(self, run: Run, leg: Leg) -> Run | None:
+        """Return the trial with its next leg, or None when it is finished or not worth it."""
+
+    def failed(self, run: Run, reason: str) -> None:
+        """Take note that a trial cannot be trained."""
+
+
+def run_trials(
+    trials: Trials,
+    plan: Plan,
+    data: TrainingData,
+    tables: Mapping[str, TrainingData],
+    client: Client,
+    *,
+    max_losses: int,
+    patience: float,
+) -> None:
+    """Run trials until there are no more.
+
+    Parameters
+    ----------
+    trials : Trials
+    plan : Plan
+        Of any trial: how rows are binned.
+    data : TrainingData
+    tables : mapping of str to TrainingData
+    client : distributed.Client
+    max_losses : int
+        A trial whose worker was lost so often is given up: it may be what kills them.
+    patience : float
+        Seconds without a sign of life, twice as many of which make a worker a frozen one.
+
+    Raises
+    ------
+    TrainingError
+        No worker is left, or rows cannot be binned.
+    """
+    running = _Running(trials, plan, data, tables, client, max_losses)
+    looked = time.monotonic()
+    try:
+        while running.fill():
+            running.wait()
+            if time.monotonic() - looked > LOOK_FOR_SILENT:
+                evict_silent(client, 2 * patience)
+                looked = time.monotonic()
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.cancel([*running.legs, *running.binned.values()])
+
+
+@dataclass
+class _Running:
+    """Which worker does what."""
+
+    trials: Trials
+    plan: Plan
+    data: TrainingData
+    tables: Mapping[str, TrainingData]
+    client: Client
+    max_losses: int
+    binned: dict[str, Any] = field(default_factory=dict)
+    legs: dict[Any, tuple[str, Run]] = field(default_factory=dict)
+    again: list[Run] = field(default_factory=list)
+    losses: int = 0
+
+    def fill(self) -> bool:
+        """Give each idle worker a trial; tell whether any is running."""
+        threads = self._workers()
+        for worker in [name for name in self.binned if name not in threads]:
+            del self.binned[worker]
+        for future in [each for each, (worker, _) in self.legs.items() if worker not in threads]:
+            self._lost(future)
+        busy = {worker for worker, _ in self.legs.values()}
+        for worker in [name for name in threads if name not in busy]:
+            run = self.again.pop() if self.again else self.trials.next()
+            if run is None:
+                break
+            self._start(worker, threads[worker], run)
+        return bool(self.legs)
+
+    def wait(self) -> None:
+        """Wait for a leg to end, and see to those that have."""
+        with contextlib.suppress(TimeoutError):
+            distributed.wait(list(self.legs), timeout=LOOK, return_when="FIRST_COMPLETED")
+        for future in [each for each in self.legs if each.status != "pending"]:
+            self._ended(future)
+
+    def _start(self, worker: str, threads: int, run: Run) -> None:
+        here = {"workers": [worker], "allow_other_workers": False, "pure": False, "retries": 0}
+        if worker not in self.binned:
+            parts = {name: table.parts for name, table in self.tables.items()}
+            given = (self.plan, self.data.parts, parts, threads)
+            self.binned[worker] = self.client.submit(bin_rows, *given, **here)
+        key = f"trial-{run.number}-to-round-{run.plan.rounds}-{uuid.uuid4().hex}"
+        leg = (self.binned[worker], run.plan, run.checkpoint)
+        self.legs[self.client.submit(run_leg, *leg, key=key, **here)] = worker, run
+
+    def _ended(self, future: Any) -> None:
+        worker, run = self.legs[future]
+        error = future.exception() if future.status == "error" else None
+        if future.status in ("cancelled", "lost") or isinstance(error, distributed.KilledWorker):
+            self._lost(future)
+            return
+        del self.legs[future]
+        self.losses = 0
+        if error is None:
+            self._go_on(worker, run, future.result())
+        elif self.binned[worker].status == "error":
+            raise _not_binned(error, worker)
+        else:
+            self.trials.failed(run, _told(error))
+
+    def _go_on(self, worker: str, run: Run, leg: Leg | Refused) -> None:
+        if isinstance(leg, Refused):
+            self.trials.failed(run, leg.reason)
+            return
+        further = self.trials.after(run, leg)
+        if further is not None:
+            self._start(worker, 0, further)
+
+    def _lost(self, future: Any) -> None:
+        worker, run = self.legs.pop(future)
+        self.binned.pop(worker, None)
+        self.client.cancel(future)
+        self.losses += 1
+        if self.losses >= MOST_LOSSES:
+            raise TrainingError(f"{self.losses} workers were lost one after the other. {MEMORY}")
+        run = replace(run, losses=run.losses + 1)
+        if run.losses < self.max_losses:
+            self.again.append(run)
+        else:
+            self.trials.failed(run, f"{run.losses} workers were lost while they trained it")
+
+    def _workers(self) -> dict[str, int]:
+        """Return the threads of each worker; wait where there is none."""
+        began = time.monotonic()
+        while True:
+            found = self.client.scheduler_info(n_workers=-1)["workers"]
+            if found:
+                return {address: int(worker["nthreads"]) for address, worker in found.items()}
+            if time.monotonic() - began > ANY_WORKER:
+                raise TrainingError(
+                    f"The cluster has had no worker for {ANY_WORKER:g} s. Start some, then search "
+                    "again with the same storage: finished trials are kept there."
+                )
+            time.sleep(LOOK)
+
+
+def _not_binned(error: BaseException, worker: str) -> BaseException:
+    if isinstance(error, DmlkitError):
+        return error
+    told = TrainingError(f"The rows could not be binned by {worker}: {_told(error)}. {MEMORY}")
+    told.__cause__ = error
+    return told
+
+
+def _told(error: BaseException) -> str:
+    text = str(error).strip().split("\n", 1)[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

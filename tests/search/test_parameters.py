@@ -1,0 +1,184 @@
+"""Trials have the scores of whole trainings, go on after losses, and are kept in a file."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from distributed import Client
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from dmlkit.boosting import XGBClassifier, XGBRegressor
+from dmlkit.errors import (
+    ConfigurationError,
+    InputError,
+    MissingColumnError,
+    NotFittedError,
+    OutputError,
+    TrainingError,
+)
+from dmlkit.search import ParameterSearch, running
+from dmlkit.search.studies import open_study, pruner_of
+
+FEATURES = ["x0", "x1", "x2", "x3"]
+SPACE = {"max_depth": IntDistribution(1, 5), "learning_rate": FloatDistribution(0.05, 0.5)}
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    random = np.random.default_rng(2)
+    frame = pd.DataFrame(random.normal(size=(3_000, 4)), columns=FEATURES)
+    amount = frame["x0"] * frame["x1"] + frame["x2"] + random.normal(size=3_000) / 2
+    return frame.assign(amount=amount, label=(amount > 0.5).astype(int))
+
+
+def given(table: pd.DataFrame, label: str, partitions: int = 3) -> dict[str, Any]:
+    """The arguments of a fit: two thirds to train on, one third to compare on."""
+    train = dd.from_pandas(table.iloc[:2_000], npartitions=partitions, sort=False)
+    test = dd.from_pandas(table.iloc[2_000:], npartitions=2, sort=False)
+    return {
+        "X": train[FEATURES],
+        "y": train[label],
+        "eval_set": [(test[FEATURES], test[label])],
+    }
+
+
+def test_each_trial_has_the_score_of_a_training_with_its_parameters(client, table) -> None:
+    estimator = XGBClassifier(n_estimators=40, early_stopping_rounds=5, eval_metric="auc")
+    space = {"max_depth": [1, 4], "subsample": [0.5]}
+    search = ParameterSearch(estimator, space, sampler="grid", pruner=None)
+    search.fit(**given(table, "label"))
+    assert len(search.trials_) == 2
+    assert set(search.trials_["state"]) == {"complete"}
+    best, worst = search.best_estimator_, search.trials_.loc[search.trials_["score"].idxmin()]
+    assert search.best_score_ == search.trials_["score"].max() == best_auc(best)
+    assert search.best_iteration_ == best.best_iteration
+    estimator.set_params(max_depth=int(worst["max_depth"]), subsample=0.5)
+    estimator.fit(**given(table, "label", partitions=1))
+    assert worst["score"] == best_auc(estimator)
+    assert worst["best_iteration"] == estimator.best_iteration
+    predicted = search.predict_proba(table).to_numpy()
+    np.testing.assert_array_equal(predicted, best.predict_proba(table))
+
+
+def best_auc(model: XGBClassifier) -> float:
+    return max(model.evals_result()["validation_0"]["auc"])
+
+
+def test_trials_that_are_worse_are_given_up_and_legs_change_nothing(client, table) -> None:
+    estimator = XGBRegressor(n_estimators=60)
+    search = ParameterSearch(estimator, SPACE, n_trials=8, min_rounds=5, random_state=1)
+    search.fit(**given(table, "amount"))
+    states = search.trials_.groupby("state")["rounds"].agg(list)
+    assert set(states["complete"]) == {60}
+    assert set(states["pruned"]) <= {5, 15, 45}
+    # The best one was trained in four legs; at once it is the same.
+    history = search.best_estimator_.evals_result()["validation_0"]["rmse"]
+    assert history[-1] == search.best_score_ == search.trials_["score"].min()
+
+
+def test_a_trial_that_cannot_be_trained_is_noted_and_the_others_go_on(client, table) -> None:
+    space = {"max_depth": [2, -3]}
+    search = ParameterSearch(XGBRegressor(n_estimators=5), space, sampler="grid", refit=False)
+    search.fit(**given(table, "amount"))
+    failed = search.trials_.set_index("max_depth")
+    assert failed["state"].to_dict() == {2: "complete", -3: "failed"}
+    assert "max_depth" in failed["error"][-3]
+    assert search.best_params_ == {"max_depth": 2}
+    with pytest.raises(NotFittedError, match="refit"):
+        search.predict(table)
+    with pytest.raises(TrainingError, match=r"None of 1 trials was finished\. The first failed: "):
+        search.set_params(space={"max_depth": [-3]}).fit(**given(table, "amount"))
+
+
+def test_a_search_goes_on_from_its_file(client, table, tmp_path) -> None:
+    path = tmp_path / "search.log"
+    options = {"storage": path, "refit": False, "sampler": "random", "pruner": None}
+    estimator = XGBRegressor(n_estimators=5)
+    first = ParameterSearch(estimator, SPACE, n_trials=2, **options)
+    first.fit(**given(table, "amount"))
+    left_running(path)
+    search = ParameterSearch(estimator, SPACE, n_trials=5, **options)
+    search.fit(**given(table, "amount"))
+    assert search.trials_["state"].tolist() == ["complete"] * 5
+    pd.testing.assert_frame_equal(search.trials_[:2], first.trials_)
+    assert search.trials_["learning_rate"][2] == 0.25
+    assert search.trials_["learning_rate"].nunique() == 5
+    with pytest.raises(InputError, match="holds a search with other parameters"):
+        search.set_params(space={"max_depth": [1, 2]}).fit(**given(table, "amount"))
+    (tmp_path / "other.log").write_text("something\nelse\n")
+    with pytest.raises(InputError, match="no file of a search"):
+        search.set_params(storage=tmp_path / "other.log").fit(**given(table, "amount"))
+    with pytest.raises(OutputError, match="no folder"):
+        search.set_params(storage=tmp_path / "none" / "a.log").fit(**given(table, "amount"))
+
+
+def left_running(path: Path) -> None:
+    """Leave a trial as a client does that dies."""
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    study = optuna.load_study(study_name="search", storage=storage)
+    study.enqueue_trial({"max_depth": 3, "learning_rate": 0.25})
+    study.ask(SPACE)
+
+
+def test_a_lost_worker_costs_no_trial(client: Client, table, monkeypatch) -> None:
+    killed = []
+    start = running._Running._start
+
+    def start_and_kill(self: Any, worker: str, threads: int, run: running.Run) -> None:
+        start(self, worker, threads, run)
+        if run.checkpoint and not killed:  # in the midst of a trial
+            killed.append(worker)
+            os.kill(client.run(os.getpid, workers=[worker])[worker], signal.SIGKILL)
+
+    monkeypatch.setattr(running._Running, "_start", start_and_kill)
+    options = {"n_trials": 4, "min_rounds": 5, "reduction_factor": 2, "sampler": "random"}
+    estimator = XGBRegressor(n_estimators=400)
+    search = ParameterSearch(estimator, {"max_depth": [4, 5]}, refit=False, **options)
+    search.fit(**given(table, "amount"))
+    assert killed
+    assert set(search.trials_["state"]) <= {"complete", "pruned"}
+    assert search.trials_["error"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": {}}, "space is empty"),
+        ({"space": {"max_depht": [1]}}, "Unknown parameter 'max_depht' .nearest: 'max_depth'"),
+        ({"space": {"n_estimators": [1]}}, "'n_estimators' is the same for all trials"),
+        ({"space": {"max_depth": 3}}, "must be a list of values or one of optuna"),
+        ({"sampler": "grid", "space": SPACE}, "needs a list of values for 'max_depth'"),
+        ({"sampler": "tpa"}, "sampler is 'tpa'"),
+        ({"pruner": "median"}, "pruner is 'median'"),
+        ({"n_trials": 0}, "n_trials is 0"),
+        ({"estimator": "xgboost"}, "estimator is str"),
+    ],
+)
+def test_mistakes_are_told(client, table, changes, message) -> None:
+    search = ParameterSearch(XGBRegressor(), {"max_depth": [2]}).set_params(**changes)
+    with pytest.raises(ConfigurationError, match=message):
+        search.fit(**given(table, "amount"))
+
+
+def test_tables_that_do_not_fit_are_told(client, table) -> None:
+    search = ParameterSearch(XGBRegressor(), {"max_depth": [2]})
+    with pytest.raises(ConfigurationError, match="needs an eval_set"):
+        search.fit(**given(table, "amount") | {"eval_set": []})
+    with pytest.raises(MissingColumnError, match="x3"):
+        search.fit(
+            **given(table, "amount") | {"eval_set": [(table[["x0", "x1", "x2"]], table["amount"])]}
+        )
+
+
+def test_pruners_are_optunas() -> None:
+    assert isinstance(pruner_of("hyperband", 100, 10, 3), optuna.pruners.HyperbandPruner)
+    study = open_study(None, "tpe", pruner_of(None, 1, 1, 2), "maximize", 0, "digest")
+    assert isinstance(study.sampler, optuna.samplers.TPESampler)
