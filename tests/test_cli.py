@@ -314,3 +314,37 @@ def test_a_few_bad_rows_are_left_out_and_told(
     again = run("--data", tmp_path / "table.parquet", "--resume", *QUICK_OPTIONS)
     assert "! 11 of" in again.stderr
     assert "11 of" in json.loads((out / "manifest.json").read_text())["warnings"][0]
+
+
+# What a training takes
+
+
+def test_a_plan_is_told(transactions_path: Path) -> None:
+    outcome = dmlkit(
+        "plan", transactions_path, "--without", "fraud", "--workers", "2", "--memory", "4GiB"
+    )
+    assert outcome.code == 0, outcome.stderr
+    assert re.search(r"rows x features +│ [\d,]+ x \d ", outcome.stdout)
+    assert "It fits." in outcome.stdout
+    assert max(map(len, outcome.stdout.splitlines())) <= 80
+
+
+def test_a_plan_for_machines(transactions_path: Path, transactions: pd.DataFrame) -> None:
+    outcome = dmlkit("plan", transactions_path, "--workers", "2", "--memory", "64MiB", "--json")
+    found = json.loads(outcome.stdout)
+    assert (found["rows"], found["workers"], found["fits"]) == (len(transactions), 1, False)
+    assert found["of_worker"] > found["limit"] == 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "code"),
+    [
+        (["--without", "frauds"], "'frauds'", 1),
+        (["--memory", "lots"], "no amount of memory", 2),
+        (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "has its workers", 2),
+    ],
+)
+def test_a_plan_that_cannot_be_made(
+    transactions_path: Path, arguments: list[str], what: str, code: int
+) -> None:
+    is_clear(dmlkit("plan", transactions_path, *arguments), what, code=code)

@@ -12,14 +12,14 @@ from dmlkit.boosting.matrices import batch_rows
 __all__ = ["MemoryPlan", "TableSize", "limit_of_workers", "plan_memory"]
 
 #: Bytes that a worker and a process that trains take before there is any data.
-WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 170 << 20
+WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 230 << 20
 
 #: Bytes of a value in rows as they come, and of a row's label, weight and the like.
 VALUE = 4
 
 #: Bytes that XGBoost holds for a row besides its bins (label, gradient and Hessian, margin, its
 #: node), and for each bin of a histogram.
-ROW, BIN = 28, 16
+ROW, BIN = 36, 16
 
 #: Copies of a partition while it is loaded and checked, by each thread, and of a batch while
 #: matrices are built, by the worker and by the process that trains.

@@ -13,6 +13,11 @@ from distributed import Client, LocalCluster
 import dmlkit.cluster.local
 from dmlkit import connect
 from dmlkit.cluster import current_client, kill_workers, lost_workers
+from dmlkit.cluster.allocator import (
+    PRE_SPAWN,
+    environment_of_workers,
+    let_workers_keep_memory,
+)
 from dmlkit.errors import ClusterError, ConfigurationError
 
 
@@ -25,6 +30,19 @@ def local() -> Iterator[Client]:
 def test_the_current_client_is_reused(client: Client) -> None:
     assert connect() is client
     assert current_client() is client
+
+
+def test_local_workers_keep_some_memory(local: Client) -> None:
+    found = local.run(lambda: {name: os.environ[name] for name in environment_of_workers(0)})
+    for environment in found.values():
+        assert environment == environment_of_workers(512 << 20)
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == str(32 << 20)
+
+
+def test_the_user_decides_what_workers_keep() -> None:
+    with dask.config.set({PRE_SPAWN: {"MALLOC_TRIM_THRESHOLD_": 1}}):
+        let_workers_keep_memory(1 << 30)
+        assert dask.config.get(PRE_SPAWN) == {"MALLOC_TRIM_THRESHOLD_": 1}
 
 
 def test_an_address_is_connected_to(scheduler: str) -> None:
