@@ -18,11 +18,11 @@ from dmlkit.boosting import attempts
 from dmlkit.boosting.attempts import Failure, Sight
 from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
 from dmlkit.boosting.frozen import evict_frozen
-from dmlkit.boosting.moving import brought_to_shards
+from dmlkit.boosting.placement import brought, by_shard, spread
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
-from dmlkit.boosting.shard_host import HostOrders, Rows, train_shards
-from dmlkit.boosting.shards import shard_count, shards_of
+from dmlkit.boosting.shard_host import HostOrders, train_shards
+from dmlkit.boosting.shards import shard_count
 from dmlkit.boosting.training_data import TrainingData
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import TrainingError
@@ -84,9 +84,10 @@ def train(
     restarts = Restarts(client, endurance)
     checkpoint = None if start is None else start.to_bytes()
     while True:
-        placed = _placed(shards, workers)
+        placed = spread(shards, workers)
         if plan.external_memory:
-            data, evaluations = _brought(data, evaluations, shards, placed, client, endurance)
+            timeout = endurance.worker_timeout
+            data, evaluations = brought(data, evaluations, shards, placed, client, timeout)
         attempt = _Attempt(
             HostOrders(
                 uuid.uuid4().hex, plan, checkpoint, shards, threads, endurance.worker_timeout
@@ -95,7 +96,7 @@ def train(
             client,
             endurance,
         )
-        ended = attempt.run(_by_shard(data, evaluations, shards), restarts)
+        ended = attempt.run(by_shard(data, evaluations, shards), restarts)
         if isinstance(ended, Trained):
             return ended, restarts.all()
         checkpoint = attempt.checkpoint
@@ -103,24 +104,6 @@ def train(
         restarts.add(ended, attempt.rounds, checkpoint)
         patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
         workers = _wait_for_workers(client, len(workers), patience, restarts)
-
-
-def _brought(
-    data: TrainingData,
-    evaluations: Mapping[str, TrainingData],
-    shards: int,
-    placed: Mapping[str, Sequence[int]],
-    client: Client,
-    endurance: Endurance,
-) -> tuple[TrainingData, dict[str, TrainingData]]:
-    """Bring the parts of all tables to the workers that train on them."""
-    found = brought_to_shards(data, shards, placed, client, endurance.worker_timeout)
-    return found, {
-        name: found
-        if table is data
-        else brought_to_shards(table, shards, placed, client, endurance.worker_timeout)
-        for name, table in evaluations.items()
-    }
 
 
 @dataclass
@@ -297,48 +280,4 @@ def _there(dask_scheduler: Any = None) -> list[tuple[str, str]]:
         (str(state.name), address)
         for address, state in dask_scheduler.workers.items()
         if state.status.name in ("running", "paused")
-    ]
-
-
-def _placed(shards: int, workers: Sequence[str]) -> dict[str, list[int]]:
-    """Spread shards over workers, neighbours together.
-
-    Examples
-    --------
-    >>> _placed(3, ["a", "b"]), _placed(1, ["a", "b"])
-    ({'a': [0, 1], 'b': [2]}, {'a': [0]})
-    """
-    used = min(shards, len(workers))
-    placed: dict[str, list[int]] = {worker: [] for worker in workers[:used]}
-    for rank in range(shards):
-        placed[workers[rank * used // shards]].append(rank)
-    return placed
-
-
-def _by_shard(
-    data: TrainingData, evaluations: Mapping[str, TrainingData], shards: int
-) -> list[tuple[Rows, dict[str, Rows | None]]]:
-    """Return for each shard its training rows and those of each evaluation table."""
-    training = _pieces(data, shards)
-    watched = {
-        name: None if table is data else _pieces(table, shards)
-        for name, table in evaluations.items()
-    }
-    return [
-        (
-            training[rank],
-            {name: None if rows is None else rows[rank] for name, rows in watched.items()},
-        )
-        for rank in range(shards)
-    ]
-
-
-def _pieces(table: TrainingData, shards: int) -> list[Rows]:
-    """Return for each shard its pieces, with the futures of their partitions."""
-    return [
-        [
-            (table.parts[piece.part], table.lengths[piece.part], piece.start, piece.stop)
-            for piece in pieces
-        ]
-        for pieces in shards_of(table.lengths, shards, table.queries)
     ]

@@ -12,9 +12,9 @@ from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.elastic import train
 from dmlkit.boosting.given_table import GivenTable, check_features
 from dmlkit.boosting.memory import MemoryPlan, TableSize
+from dmlkit.boosting.memory_check import check_external_memory, is_too_large, plan_on_cluster
 from dmlkit.boosting.objectives import Objective, label_rule
 from dmlkit.boosting.parameters import HANDLED, check_names
-from dmlkit.boosting.placing import check_external_memory, is_too_large, plan_on_cluster
 from dmlkit.boosting.plan import History
 from dmlkit.boosting.planning import Start, Trainable, plan_of, start_from
 from dmlkit.boosting.prediction import booster_of, predict_lazily

@@ -1,4 +1,4 @@
-"""Parts in files at the workers that train on them."""
+"""Which worker trains on which rows, and how rows in files get there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,13 +7,63 @@ from typing import Any
 
 from distributed import Client
 
+from dmlkit.boosting.shard_host import Rows
 from dmlkit.boosting.shards import shards_of
 from dmlkit.boosting.training_data import TrainingData, wait_for
 
-__all__ = ["brought_to_shards"]
+__all__ = ["brought", "by_shard", "spread"]
 
 
-def brought_to_shards(
+def spread(shards: int, workers: Sequence[str]) -> dict[str, list[int]]:
+    """Spread shards over workers, neighbours together.
+
+    Examples
+    --------
+    >>> spread(3, ["a", "b"]), spread(1, ["a", "b"])
+    ({'a': [0, 1], 'b': [2]}, {'a': [0]})
+    """
+    used = min(shards, len(workers))
+    placed: dict[str, list[int]] = {worker: [] for worker in workers[:used]}
+    for rank in range(shards):
+        placed[workers[rank * used // shards]].append(rank)
+    return placed
+
+
+def by_shard(
+    data: TrainingData, evaluations: Mapping[str, TrainingData], shards: int
+) -> list[tuple[Rows, dict[str, Rows | None]]]:
+    """Return for each shard its training rows and those of each evaluation table."""
+    training = _pieces(data, shards)
+    watched = {
+        name: None if table is data else _pieces(table, shards)
+        for name, table in evaluations.items()
+    }
+    return [
+        (
+            training[rank],
+            {name: None if rows is None else rows[rank] for name, rows in watched.items()},
+        )
+        for rank in range(shards)
+    ]
+
+
+def brought(
+    data: TrainingData,
+    evaluations: Mapping[str, TrainingData],
+    shards: int,
+    placed: Mapping[str, Sequence[int]],
+    client: Client,
+    worker_timeout: float,
+) -> tuple[TrainingData, dict[str, TrainingData]]:
+    """Bring the parts of all tables to the workers that train on them."""
+    found = _at_shards(data, shards, placed, client, worker_timeout)
+    return found, {
+        name: found if table is data else _at_shards(table, shards, placed, client, worker_timeout)
+        for name, table in evaluations.items()
+    }
+
+
+def _at_shards(
     table: TrainingData,
     shards: int,
     placed: Mapping[str, Sequence[int]],
@@ -72,3 +122,14 @@ def _owners(
 
 def _itself(part: Any) -> Any:
     return part
+
+
+def _pieces(table: TrainingData, shards: int) -> list[Rows]:
+    """Return for each shard its pieces, with the futures of their partitions."""
+    return [
+        [
+            (table.parts[piece.part], table.lengths[piece.part], piece.start, piece.stop)
+            for piece in pieces
+        ]
+        for pieces in shards_of(table.lengths, shards, table.queries)
+    ]
