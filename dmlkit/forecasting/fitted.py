@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
@@ -14,8 +15,17 @@ from dmlkit.forecasting.design import Design
 from dmlkit.forecasting.origin import Cutoff, future_rows, origins_of
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
 from dmlkit.forecasting.recursion import forecast_series
+from dmlkit.graph import for_all, for_each
 
-__all__ = ["FORECAST", "Fitted", "add_bounds", "bound_names", "own_bounds", "quantile_name"]
+__all__ = [
+    "FORECAST",
+    "Fitted",
+    "add_bounds",
+    "bound_names",
+    "forecast_lazily",
+    "own_bounds",
+    "quantile_name",
+]
 
 #: The column with the expected course of a series.
 FORECAST = "yhat"
@@ -189,3 +199,29 @@ def bound_names(level: float) -> tuple[str, str]:
     ('yhat_lo_80', 'yhat_hi_80')
     """
     return f"{FORECAST}_lo_{level:g}", f"{FORECAST}_hi_{level:g}"
+
+
+def forecast_lazily(
+    fitted: Fitted, panel: Any, horizon: int, cutoff: Cutoff, *, judged: bool
+) -> Any:
+    """Return the forecasts of all series of a Dask frame, as lazily as it is."""
+    shared = for_all(_same, fitted)
+    meta = fitted.forecast(panel._meta, horizon, cutoff, judged=judged)
+    parts = for_each(_forecast, panel.to_delayed(), shared, horizon, cutoff, judged, meta)
+    return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="forecast")
+
+
+def _same(fitted: Fitted) -> Fitted:
+    return fitted
+
+
+def _forecast(
+    panel: pd.DataFrame,
+    fitted: Fitted,
+    horizon: int,
+    cutoff: Cutoff,
+    judged: bool,
+    meta: pd.DataFrame,
+) -> pd.DataFrame:
+    found = fitted.forecast(panel, horizon, cutoff, judged=judged)
+    return found if len(found) else meta

@@ -1,32 +1,26 @@
 """`Forecaster`: one model for all series of a panel, trained and applied on a Dask cluster."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from math import ceil
 from typing import Any, Self
 
 import dask.dataframe as dd
 import numpy as np
-import pandas as pd
-from sklearn.base import clone
 
-from dmlkit.boosting import XGBRegressor
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.features import FeatureSet
-from dmlkit.features.panel_series import sort_panel
 from dmlkit.forecasting.backtest import cutoffs_of, interval_margins
-from dmlkit.forecasting.design import TARGET, WEIGHT, Design
-from dmlkit.forecasting.fitted import Fitted
+from dmlkit.forecasting.design import Design
+from dmlkit.forecasting.fitted import Fitted, forecast_lazily
 from dmlkit.forecasting.frequency import Frequency
-from dmlkit.forecasting.origin import Cutoff, origins_of
-from dmlkit.forecasting.panel import SERIES, TIME, Gaps
+from dmlkit.forecasting.origin import Cutoff
+from dmlkit.forecasting.panel import Gaps
 from dmlkit.forecasting.preparation import Prepared, prepare, with_future
+from dmlkit.forecasting.training import fitted_models
 from dmlkit.forecasting.transforms import (
     TargetTransform,
     transform_from_dict,
     transform_to_dict,
 )
-from dmlkit.graph import for_all, for_each
 
 __all__ = ["Forecaster"]
 
@@ -320,24 +314,9 @@ class Forecaster:
             raise ConfigurationError(
                 "steps_per_model needs the horizon when it is fitted: fit(panel, horizon=...)."
             )
-        left, needed = prepared.steps - cutoff.back, self.design.min_history
-        if left <= needed:
-            raise InputError(
-                f"The panel has {prepared.steps} steps, of which the last {cutoff.back} are kept "
-                f"for judging: {max(left, 0)} are left to train on, and rows need {needed} before "
-                "them. Take a longer panel, a shorter horizon, fewer windows, or a smaller "
-                "min_history."
-            )
-        learned = self.design.features.fit(prepared.frame)
-        self.design = replace(self.design, features=learned)
-        size = self.steps_per_model
-        count = 1 if size is None or horizon is None else ceil(horizon / size)
-        fitted = []
-        for number in range(count):
-            shift = 0 if size is None else number * size
-            table = _training_table(prepared.frame, self.design, cutoff, shift)
-            fitted.append(_trained(clone(self.model), table, self.design.names))
-        self.models_ = tuple(fitted)
+        self.design, self.models_ = fitted_models(
+            self.model, self.design, prepared, cutoff, horizon, self.steps_per_model
+        )
 
     def _forecasts(self, prepared: Prepared, horizon: int, cutoff: Cutoff, *, judged: bool) -> Any:
         fitted = self._fitted()
@@ -347,13 +326,7 @@ class Forecaster:
                 f"The models were fitted for {size * len(self.models_)} steps, not {horizon}. Fit "
                 f"with horizon={horizon}."
             )
-        shared = for_all(_same, fitted)
-        empty = prepared.frame._meta
-        meta = fitted.forecast(empty, horizon, cutoff, judged=judged)
-        parts = for_each(
-            _forecast, prepared.frame.to_delayed(), shared, horizon, cutoff, judged, meta
-        )
-        return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="forecast")
+        return forecast_lazily(fitted, prepared.frame, horizon, cutoff, judged=judged)
 
     def _fitted(self) -> Fitted:
         if not self.models_:
@@ -367,40 +340,3 @@ class Forecaster:
             self.minimum,
             self.margins_,
         )
-
-
-def _training_table(frame: Any, design: Design, cutoff: Cutoff, shift: int) -> Any:
-    """Return features, target and weight of all rows before a cutoff, lazily."""
-    meta = _training_rows(frame._meta, design, cutoff, shift)
-    parts = for_each(_training_rows, frame.to_delayed(), design, cutoff, shift)
-    return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="training-rows")
-
-
-def _training_rows(panel: pd.DataFrame, design: Design, cutoff: Cutoff, shift: int) -> pd.DataFrame:
-    rows = sort_panel(panel, SERIES, TIME)
-    return design.training_rows(rows, origins_of(rows, cutoff, design.frequency), shift)
-
-
-def _trained(model: Any, table: Any, names: list[str]) -> Any:
-    if isinstance(model, XGBRegressor):
-        return model.fit(table[names], table[TARGET], sample_weight=table[WEIGHT])
-    rows = table.compute()
-    if not len(rows):
-        raise InputError("No row of the panel can be trained on: all are too near their beginning.")
-    return model.fit(rows[names], rows[TARGET], sample_weight=rows[WEIGHT])
-
-
-def _same(fitted: Fitted) -> Fitted:
-    return fitted
-
-
-def _forecast(
-    panel: pd.DataFrame,
-    fitted: Fitted,
-    horizon: int,
-    cutoff: Cutoff,
-    judged: bool,
-    meta: pd.DataFrame,
-) -> pd.DataFrame:
-    found = fitted.forecast(panel, horizon, cutoff, judged=judged)
-    return found if len(found) else meta

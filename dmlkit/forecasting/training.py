@@ -1,0 +1,81 @@
+"""From a prepared panel to fitted models."""
+
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+import dask.dataframe as dd
+import pandas as pd
+from sklearn.base import clone
+
+from dmlkit.boosting import XGBRegressor
+from dmlkit.errors import InputError
+from dmlkit.features.panel_series import sort_panel
+from dmlkit.forecasting.design import TARGET, WEIGHT, Design
+from dmlkit.forecasting.origin import Cutoff, origins_of
+from dmlkit.forecasting.panel import SERIES, TIME
+from dmlkit.forecasting.preparation import Prepared
+from dmlkit.graph import for_each
+
+__all__ = ["fitted_models"]
+
+
+def fitted_models(
+    model: Any,
+    design: Design,
+    prepared: Prepared,
+    cutoff: Cutoff,
+    horizon: int | None,
+    steps_per_model: int | None,
+) -> tuple[Design, tuple[Any, ...]]:
+    """Fit copies of a model on all rows before a cutoff: one, or one for each block of steps.
+
+    Returns
+    -------
+    design : Design
+        With what its features learned.
+    models : tuple
+
+    Raises
+    ------
+    InputError
+        The panel is too short.
+    """
+    left, needed = prepared.steps - cutoff.back, design.min_history
+    if left <= needed:
+        raise InputError(
+            f"The panel has {prepared.steps} steps, of which the last {cutoff.back} are kept "
+            f"for judging: {max(left, 0)} are left to train on, and rows need {needed} before "
+            "them. Take a longer panel, a shorter horizon, fewer windows, or a smaller "
+            "min_history."
+        )
+    design = replace(design, features=design.features.fit(prepared.frame))
+    size = steps_per_model
+    count = 1 if size is None or horizon is None else ceil(horizon / size)
+    models = []
+    for number in range(count):
+        shift = 0 if size is None else number * size
+        table = _training_table(prepared.frame, design, cutoff, shift)
+        models.append(_trained(clone(model), table, design.names))
+    return design, tuple(models)
+
+
+def _training_table(frame: Any, design: Design, cutoff: Cutoff, shift: int) -> Any:
+    """Return features, target and weight of all rows before a cutoff, lazily."""
+    meta = _training_rows(frame._meta, design, cutoff, shift)
+    parts = for_each(_training_rows, frame.to_delayed(), design, cutoff, shift)
+    return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="training-rows")
+
+
+def _training_rows(panel: pd.DataFrame, design: Design, cutoff: Cutoff, shift: int) -> pd.DataFrame:
+    rows = sort_panel(panel, SERIES, TIME)
+    return design.training_rows(rows, origins_of(rows, cutoff, design.frequency), shift)
+
+
+def _trained(model: Any, table: Any, names: list[str]) -> Any:
+    if isinstance(model, XGBRegressor):
+        return model.fit(table[names], table[TARGET], sample_weight=table[WEIGHT])
+    rows = table.compute()
+    if not len(rows):
+        raise InputError("No row of the panel can be trained on: all are too near their beginning.")
+    return model.fit(rows[names], rows[TARGET], sample_weight=rows[WEIGHT])
