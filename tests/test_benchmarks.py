@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from distributed import Client, LocalCluster
 
-from benchmarks import time_windows
+from benchmarks import classical, time_windows
 from benchmarks.windows.agreement import Sample, differences, sample_of
 from benchmarks.windows.data import make_transactions
 from benchmarks.windows.job import DAY, HOUR, JOBS, Windows, feature_types
@@ -110,6 +110,19 @@ def test_systems_are_measured_and_agree(tmp_path: Path) -> None:
         assert result["versions"]["numba"]
         assert {"reading", "windows", "writing", "idle"} <= set(result["steps"])
     assert not (tmp_path / "data" / "output").exists()
+
+
+@pytest.mark.cluster
+def test_classical_models_are_measured_and_agree(
+    tmp_path: Path, process_cluster: LocalCluster
+) -> None:
+    Client(process_cluster)  # is current then, and taken instead of a cluster of its own
+    path = tmp_path / "results.json"
+    systems = ("--only", "dmlkit", "scikit-learn")
+    classical.main(["--rows", "3000", "--repeat", "1", *systems, "--json", str(path)])
+    results = json.loads(path.read_text())
+    assert [result["task"] for result in results[::2]] == list(classical.TASKS)
+    assert all(result["agrees"] and result["ratio"] > 0 for result in results)
 
 
 def _changed(sample: Sample, column: str, change: Callable[[np.ndarray], Any]) -> Sample:
