@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 import dask.dataframe as dd
+import numpy as np
 import optuna
 import pandas as pd
 import xgboost
@@ -22,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import PeakMemory, versions_of, write_results
-from benchmarks.training import FEATURES, rows_of
 from dmlkit import connect
 from dmlkit.boosting import XGBClassifier
 from dmlkit.search import ParameterSearch
 
+FEATURES = [f"x{number}" for number in range(20)]
 SPACE = {
     "max_depth": IntDistribution(2, 8),
     "learning_rate": FloatDistribution(0.02, 0.5, log=True),
@@ -63,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Console().print(as_table(results))
     if options.json:
         write_results(options.json, results)
+
+
+def rows_of(seed: int, rows: int) -> pd.DataFrame:
+    """Return a table in which pairs of features tell the label, more or less."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    margin = values[:, 0] * values[:, 1] + values[:, 2] + random.normal(size=rows)
+    return pd.DataFrame(values, columns=FEATURES).assign(label=(margin > 1.5).astype(np.int8))
 
 
 def with_dmlkit(train: pd.DataFrame, test: pd.DataFrame, options: Any, seed: int) -> float:
