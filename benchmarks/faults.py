@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs: list[Run] = []
     last = PARAMETERS["n_estimators"]
     with connect(workers=WORKERS, threads=1, memory="1GiB") as client:
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "15s"})
         expected = raw(trained())
         while len(runs) < options.runs:
             fault = list(FAULTS)[len(runs) % len(FAULTS)]
@@ -77,9 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def whole_again(client: Client) -> None:
-    """Wait until all workers are there, and start one for each that was let go."""
-    client.cluster.scale(WORKERS)
-    client.wait_for_workers(WORKERS, timeout=60)
+    """Wait until all workers are there, and start one for each that was let go.
+
+    The place of one that left is kept for a while, in which the cluster takes it for there.
+    """
+    until = time.monotonic() + HANG
+    while len(client.nthreads()) < WORKERS:
+        if time.monotonic() > until:
+            raise RuntimeError(f"Only {len(client.nthreads())} of {WORKERS} workers are there.")
+        client.cluster.scale(WORKERS)
+        time.sleep(1)
 
 
 def one_run(client: Client, fault: str, at_round: int, expected: bytes) -> Run:
