@@ -101,7 +101,7 @@ class ParameterSearch:
     >>> from dmlkit.boosting import XGBRegressor
     >>> table = pd.DataFrame({"x": [float(number) for number in range(100)]})
     >>> search = ParameterSearch(
-    ...     XGBRegressor(n_estimators=8), {"max_depth": [1, 5]}, sampler="grid", pruner=None
+    ...     XGBRegressor(n_estimators=8), {"max_depth": [1, 5]}, sampler="grid", refit=False
     ... )
     >>> with connect(workers=1, threads=1, memory="1GiB"):
     ...     _ = search.fit(table, table["x"], eval_set=[(table, table["x"])])

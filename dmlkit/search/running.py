@@ -125,7 +125,7 @@ class _Running:
     max_losses: int
     binned: dict[str, Any] = field(default_factory=dict)
     legs: dict[Any, tuple[str, Run]] = field(default_factory=dict)
-    again: list[Run] = field(default_factory=list)
+    waiting: list[Run] = field(default_factory=list)
     losses: int = 0
 
     def fill(self) -> bool:
@@ -137,7 +137,7 @@ class _Running:
             self._lost(future)
         busy = {worker for worker, _ in self.legs.values()}
         for worker in [name for name in threads if name not in busy]:
-            run = self.again.pop() if self.again else self.trials.next()
+            run = self.waiting.pop() if self.waiting else self.trials.next()
             if run is None:
                 break
             self._start(worker, threads[worker], run)
@@ -169,19 +169,19 @@ class _Running:
         del self.legs[future]
         self.losses = 0
         if error is None:
-            self._go_on(worker, run, future.result())
+            self._go_on(run, future.result())
         elif self.binned[worker].status == "error":
             raise _not_binned(error, worker)
         else:
             self.trials.failed(run, _told(error))
 
-    def _go_on(self, worker: str, run: Run, leg: Leg | Refused) -> None:
+    def _go_on(self, run: Run, leg: Leg | Refused) -> None:
         if isinstance(leg, Refused):
             self.trials.failed(run, leg.reason)
             return
         further = self.trials.after(run, leg)
         if further is not None:
-            self._start(worker, 0, further)
+            self.waiting.append(further)
 
     def _lost(self, future: Any) -> None:
         worker, run = self.legs.pop(future)
@@ -192,7 +192,7 @@ class _Running:
             raise TrainingError(f"{self.losses} workers were lost one after the other. {MEMORY}")
         run = replace(run, losses=run.losses + 1)
         if run.losses < self.max_losses:
-            self.again.append(run)
+            self.waiting.append(run)
         else:
             self.trials.failed(run, f"{run.losses} workers were lost while they trained it")
 
