@@ -31,7 +31,7 @@ class KMeans:
     oversampling_factor : float
         Rows that each round of k-means|| draws, for each cluster.
     init_rounds : int
-        Rounds of k-means||, each of them a pass.
+        Rounds of k-means||, each of them two passes over what the workers hold.
     max_iter : int
     tol : float
         Centres whose squared moves sum up to less than this share of the columns' mean variance
