@@ -5,6 +5,8 @@ its data. Each array that a task makes is then new memory, which the kernel must
 zeros first, 4 KiB at a time: of a job of plain array work that was a third of its time.
 """
 
+import os
+
 import dask
 from dask.utils import parse_bytes
 
@@ -21,6 +23,10 @@ MOST_KEPT, LEAST_KEPT = parse_bytes("256MiB"), parse_bytes("16MiB")
 #: What is larger is taken from the kernel by itself and given back at once. The most that glibc
 #: takes: from there on, the work on an array outweighs what its memory costs.
 LARGE = parse_bytes("32MiB")
+
+#: What the user has set for this process and all below it. Dask leaves what it sets for its workers
+#: in this process, too, and would take that for the user's from then on.
+SET_BY_USER = frozenset(name for name in os.environ if name.startswith("MALLOC_"))
 
 
 def environment_of_workers(memory_limit: int) -> dict[str, str]:
@@ -53,3 +59,5 @@ def let_workers_keep_memory(memory_limit: int) -> None:
     of_earlier_cluster = there.get("MALLOC_MMAP_THRESHOLD_") == chosen["MALLOC_MMAP_THRESHOLD_"]
     if of_earlier_cluster or there.get("MALLOC_TRIM_THRESHOLD_") == DASKS_TRIM_THRESHOLD:
         dask.config.set({PRE_SPAWN: {**there, **chosen}})
+        for name in chosen.keys() - SET_BY_USER:
+            os.environ.pop(name, None)

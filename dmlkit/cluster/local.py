@@ -50,14 +50,14 @@ def start_local(
     }
     # Dask looks at this one when a worker is lost, not when the cluster starts.
     dask.config.set({"distributed.deploy.lost-worker-timeout": REPLACEMENT_TIMEOUT})
+    on_gpus, sizes = uses_gpus(gpus), local_sizes(workers, threads, memory)
     with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:
-            if uses_gpus(gpus):
+            if on_gpus:
                 some = {} if gpus == "auto" else {"n_workers": gpus}
                 return Client(_cuda_cluster()(**some, **common))
             # A client that starts its cluster itself also closes it.
-            sizes = local_sizes(workers, threads, memory)
             let_workers_keep_memory(sizes["memory_limit"])
             return Client(**sizes, **common)
         except (OSError, RuntimeError) as error:
