@@ -13,11 +13,15 @@ from dmlkit.boosting.roles import QUERY, arguments_of
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.stored_rows import rows_of
 
-__all__ = ["Batches", "batch_rows", "batches", "matrix_of_batches"]
+__all__ = ["KEPT_VALUES", "Batches", "batch_rows", "batches", "matrix_of_batches"]
 
 #: Matrices are built from batches of so many rows, and of so many values, whatever the partitions:
 #: XGBoost's quantiles depend on the batches. Several copies of a batch are held at once.
 BATCH_ROWS, BATCH_VALUES = 1_000_000, 1 << 24
+
+#: XGBoost goes through all batches four times. Of a table with up to so many values (128 MiB), they
+#: are kept for that, and not asked for again.
+KEPT_VALUES = 1 << 25
 
 #: Starts anew from the first batch each time it is called.
 Batches = Callable[[], Iterator[pd.DataFrame]]
@@ -99,16 +103,30 @@ class _Passes(xgboost.DataIter):
     def __init__(self, rows: Batches, features: Sequence[str], cache: Path | None) -> None:
         self._rows, self._features = rows, features
         self._pass = rows()
+        self._kept: list[pd.DataFrame] | None = [] if cache is None else None
+        self._whole = False
         super().__init__(cache_prefix=None if cache is None else str(cache), release_data=True)
 
     def next(self, input_data: Any) -> bool:
         for batch in self._pass:
+            self._keep(batch)
             input_data(**_arguments(batch, self._features))
             return True
+        self._whole = True
         return False
 
     def reset(self) -> None:
-        self._pass = self._rows()
+        if self._whole and self._kept is not None:
+            self._pass = iter(self._kept)
+        else:
+            self._pass = self._rows()
+
+    def _keep(self, batch: pd.DataFrame) -> None:
+        if self._whole or self._kept is None:
+            return
+        self._kept.append(batch)
+        if sum(each.size for each in self._kept) > KEPT_VALUES:
+            self._kept = None
 
 
 def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

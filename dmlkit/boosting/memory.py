@@ -7,7 +7,7 @@ from typing import Any
 from dask.utils import format_bytes
 from distributed import Client
 
-from dmlkit.boosting.matrices import batch_rows
+from dmlkit.boosting.matrices import KEPT_VALUES, batch_rows
 
 __all__ = ["MemoryPlan", "TableSize", "limit_of_workers", "plan_memory"]
 
@@ -102,7 +102,14 @@ class MemoryPlan:
         """The most that the process that trains takes beside it."""
         training = self.histograms + self.gradients
         held = 0 if self.external_memory else self.bins
-        return PROCESS_ITSELF + held + max(COPIES_OF_PROCESS * self.batch, training)
+        building = COPIES_OF_PROCESS * self.batch + self.kept
+        return PROCESS_ITSELF + held + max(building, training)
+
+    @property
+    def kept(self) -> int:
+        """Rows that the process keeps while it builds its matrix, where they are few."""
+        few = self.raw // VALUE <= KEPT_VALUES and not self.external_memory
+        return self.raw if few else 0
 
     @property
     def peak(self) -> int:
