@@ -161,7 +161,7 @@ class XGBClassifier(XGBModel):
             sample_weight_eval_set=sample_weight_eval_set,
             base_margin_eval_set=base_margin_eval_set,
         )
-        return self._fit(table, watched, self._trainable, _check_classes, resume_from, xgb_model)
+        return self._fit(table, watched, self.trainable, _check_classes, resume_from, xgb_model)
 
     def predict_proba(self, X: Any, *, base_margin: Any = None) -> Any:
         """Return the probability of each class, lazily: a frame like `X` with a column a class.
@@ -190,7 +190,8 @@ class XGBClassifier(XGBModel):
         model.classes_ = np.arange(classes)
         return model
 
-    def _trainable(self, data: TrainingData) -> Trainable:
+    def trainable(self, data: TrainingData) -> Trainable:
+        """Return the objective, the metric and the native parameters for some data."""
         classes = _classes(data)
         self.classes_ = np.arange(len(classes))
         objective = "multi:softprob" if len(classes) > 2 else "binary:logistic"

@@ -116,7 +116,7 @@ class XGBRanker(XGBModel):
         )
         for other in watched:
             other.need(QUERY, "eval_qid")
-        return self._fit(table, watched, self._trainable, None, resume_from, xgb_model)
+        return self._fit(table, watched, self.trainable, None, resume_from, xgb_model)
 
     def predict(self, X: Any) -> Any:
         """Return scores, lazily: a float32 Series like `X`; the higher, the better in its query.
@@ -127,7 +127,8 @@ class XGBRanker(XGBModel):
         """
         return self._predict(X, None)
 
-    def _trainable(self, data: TrainingData) -> Trainable:  # noqa: ARG002
+    def trainable(self, data: TrainingData) -> Trainable:  # noqa: ARG002
+        """Return the objective, the metric and the native parameters for some data."""
         objective = self._parameters["objective"] or self.default_objective
         native = objective if isinstance(objective, str) else self.default_objective
         return Trainable(objective, RANKING[native], {"objective": native})

@@ -127,7 +127,7 @@ class XGBRegressor(XGBModel):
             sample_weight_eval_set=sample_weight_eval_set,
             base_margin_eval_set=base_margin_eval_set,
         )
-        return self._fit(table, watched, self._trainable, None, resume_from, xgb_model)
+        return self._fit(table, watched, self.trainable, None, resume_from, xgb_model)
 
     def predict(self, X: Any, *, base_margin: Any = None) -> Any:
         """Return predictions, lazily: a float32 Series like `X`, or a frame of several quantiles.
@@ -148,7 +148,8 @@ class XGBRegressor(XGBModel):
             return []
         return [float(alpha) for alpha in (given if hasattr(given, "__iter__") else [given])]
 
-    def _trainable(self, data: TrainingData) -> Trainable:  # noqa: ARG002
+    def trainable(self, data: TrainingData) -> Trainable:  # noqa: ARG002
+        """Return the objective, the metric and the native parameters for some data."""
         objective = self._parameters["objective"] or self.default_objective
         native = objective if isinstance(objective, str) else self.default_objective
         alphas = self._alphas()

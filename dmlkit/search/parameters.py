@@ -248,7 +248,7 @@ class ParameterSearch:
         tables: Mapping[str, TrainingData],
     ) -> Plan:
         model = self._with(parameters)
-        return plan_of(model.get_params(), model._trainable(data), "cpu", data, tables, Start())
+        return plan_of(model.get_params(), model.trainable(data), "cpu", data, tables, Start())
 
     def _study(self, plan: Plan, space: Mapping[str, Any]) -> optuna.Study:
         last = plan.metrics[-1]
