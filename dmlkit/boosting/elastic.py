@@ -212,7 +212,7 @@ class _Attempt:
 
 
 def _task_error(future: Any) -> str:
-    """Say why a task ended; an error of ours, such as of the input, is raised as it is."""
+    """Say why a task ended."""
     error = future.exception(timeout=5) if future.status == "error" else None
     if isinstance(error, MemoryError):
         return "out of memory"

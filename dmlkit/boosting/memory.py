@@ -9,10 +9,10 @@ from distributed import Client
 
 from dmlkit.boosting.matrices import KEPT_VALUES, batch_rows
 
-__all__ = ["MemoryPlan", "TableSize", "limit_of_workers", "plan_memory"]
+__all__ = ["MemoryPlan", "TableSize", "bytes_of_bins", "limit_of_workers", "plan_memory"]
 
 #: Bytes that a worker and a process that trains take before there is any data.
-WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 230 << 20
+WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 170 << 20
 
 #: Bytes of a value in rows as they come, and of a row's label, weight and the like.
 VALUE = 4
@@ -66,7 +66,7 @@ class MemoryPlan:
     batch : int
         Rows that are given to XGBoost at once; several copies are held.
     bins : int
-        Rows as the trees see them: one byte a value with up to 256 bins.
+        Rows as the trees see them, by row and by column.
     gradients : int
         What is held for each row besides.
     histograms : int
@@ -173,6 +173,17 @@ class MemoryPlan:
         ]
 
 
+def bytes_of_bins(rows: int, features: int, max_bin: int) -> int:
+    """Return what rows take as bins: XGBoost has them by row and by column.
+
+    Examples
+    --------
+    >>> bytes_of_bins(1000, 40, 256), bytes_of_bins(1000, 40, 1024)
+    (88000, 168000)
+    """
+    return rows * (2 * features * (1 if max_bin <= 256 else 2) + 8)
+
+
 def plan_memory(
     training: TableSize,
     evaluations: Sequence[TableSize],
@@ -204,7 +215,7 @@ def plan_memory(
     --------
     >>> plan = plan_memory(TableSize(10_000_000, 40), [], {}, workers=2, limit=2 * 2**30)
     >>> plan.raw, plan.bins, plan.fits
-    (800000000, 200000000, True)
+    (800000000, 440000000, True)
     """
     bins = int(parameters.get("max_bin") or 256)
     depth = int(parameters.get("max_depth") or 6)
@@ -222,7 +233,10 @@ def plan_memory(
         raw=values * VALUE,
         loading=COPIES_OF_PARTITION * threads * max(table.partition_bytes for table in tables),
         batch=batch,
-        bins=values * (1 if bins <= 256 else 2),
+        bins=sum(
+            bytes_of_bins(count, table.features, bins)
+            for count, table in zip(rows, tables, strict=True)
+        ),
         gradients=sum(rows) * ROW * outputs,
         # The nodes of a tree, and those of a level once more for each thread that fills them.
         histograms=histogram * (nodes + threads * nodes // 2),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import distributed
+from dask.utils import format_bytes
 from distributed.comm import get_address_host
 from distributed.utils import sync
 from distributed.worker import thread_state
@@ -23,6 +24,7 @@ from dmlkit.boosting.attempts import report_from
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.launcher import start_process
 from dmlkit.boosting.matrices import batch_rows, batches
+from dmlkit.boosting.memory import bytes_of_bins
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.shard_process import Orders
 from dmlkit.boosting.shards import Piece
@@ -173,7 +175,7 @@ class _Shard:
         """Kill the process if it gave no sign of life for so many seconds."""
         quiet = time.monotonic() - self._heard
         if not self.ended and quiet > silence:
-            self._fail("froze", f"its training process gave no sign of life for {quiet:.0f} s")
+            self.fail("froze", f"its training process gave no sign of life for {quiet:.0f} s")
             self.kill()
 
     def kill(self) -> None:
@@ -202,7 +204,8 @@ class _Shard:
         except (EOFError, OSError):
             self._gone = True
             if not self.ended:
-                self._fail("died", "its training process was killed (out of memory?) or crashed")
+                why = "out of memory?" if self.cache is None else _left_on_disk(self.cache)
+                self.fail("died", f"its training process was killed ({why}) or crashed")
 
     def _pass(self, pieces: list[Piece]) -> Iterator[Any]:
         """Give the rows in batches; of those in files, say where they are, for all at once."""
@@ -225,7 +228,8 @@ class _Shard:
         if what != "round":
             self.wake.set()
 
-    def _fail(self, kind: str, reason: str) -> None:
+    def fail(self, kind: str, reason: str) -> None:
+        """End it with a reason."""
         self.failed = self.ended = True
         self._news.append((kind, self.rank, reason))
         self.wake.set()
@@ -249,6 +253,9 @@ def _start(
     checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)
     same = frozenset(set(evaluations) - set(own))
     host = None if rank or orders.shards == 1 else _host_name()
+    if cache is not None and (problem := _no_space(cache, orders.plan, tables)):
+        shard.fail("failed", problem)
+        return shard
     told = Orders(orders.plan, rank, orders.shards, host, same, orders.threads, checkpoint, cache)
     shard.say("orders", told)
     return shard
@@ -257,6 +264,25 @@ def _start(
 def _folder_for_bins() -> Path:
     """Make a folder in the worker's own, which Dask removes when the worker is gone."""
     return Path(tempfile.mkdtemp(prefix="bins-", dir=distributed.get_worker().local_directory))
+
+
+def _no_space(folder: Path, plan: Plan, tables: Mapping[str | None, Rows]) -> str | None:
+    """Say that bins will not find room in a folder: XGBoost would end without a word."""
+    rows = sum(stop - start for of in tables.values() for _, _, start, stop in of)
+    needed = bytes_of_bins(rows, len(plan.features), int(plan.parameters.get("max_bin", 256)))
+    free = shutil.disk_usage(folder).free
+    if free >= needed:
+        return None
+    return (
+        f"bins need about {format_bytes(needed)} in {str(folder.parent)!r}, where "
+        f"{format_bytes(free)} are left. Give workers a folder with more space (Dask's "
+        "temporary-directory, or --local-directory of `dask worker`)."
+    )
+
+
+def _left_on_disk(folder: Path) -> str:
+    left = format_bytes(shutil.disk_usage(folder).free)
+    return f"out of memory, or of disk, of which {left} were left?"
 
 
 def _host_name() -> str:

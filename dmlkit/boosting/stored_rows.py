@@ -1,9 +1,12 @@
 """`StoredRows`: a partition in a file beside its worker, for tables that are larger than memory."""
 
+import contextlib
+import errno
+import os
 import pickle
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ import distributed
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from dmlkit.errors import OutputError
 
 __all__ = ["RowsInFile", "StoredRows", "rows_of", "stored"]
 
@@ -72,10 +77,12 @@ class StoredRows:
 
 def stored(frame: pd.DataFrame) -> StoredRows:
     """Write a partition to a file of this worker's own folder."""
-    columns = {name: _as_arrow(frame[name]) for name in frame.columns}
-    file = _new_file()
-    table = pa.table(columns)
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    table = pa.table({name: _as_arrow(frame[name]) for name in frame.columns})
+    with (
+        _new_file() as file,
+        pa.OSFile(str(file), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
         writer.write_table(table)
     return StoredRows(RowsInFile(file, len(frame), dict(frame.dtypes)))
 
@@ -90,21 +97,40 @@ def rows_of(part: Any, start: int = 0, stop: int | None = None) -> pd.DataFrame:
 
 
 def _received(content: Any, place: RowsInFile) -> StoredRows:
-    file = _new_file()
-    file.write_bytes(content)
+    with _new_file() as file:
+        file.write_bytes(content)
     return StoredRows(replace(place, file=file))
 
 
-def _new_file() -> Path:
-    """Return an empty file in the worker's folder, which Dask removes when the worker is gone."""
+@contextlib.contextmanager
+def _new_file() -> Iterator[Path]:
+    """Give an empty file in the worker's folder, which Dask removes when the worker is gone.
+
+    Raises
+    ------
+    OutputError
+        It could not be filled; then it is gone at once.
+    """
     try:
         folder = distributed.get_worker().local_directory
     except ValueError:  # in a client's process
         folder = None
     with tempfile.NamedTemporaryFile(
         prefix="rows-", suffix=".arrow", dir=folder, delete=False
-    ) as file:
-        return Path(file.name)
+    ) as created:
+        file = Path(created.name)
+    try:
+        yield file
+    except BaseException as error:
+        file.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        why = os.strerror(error.errno or errno.EIO)
+        raise OutputError(
+            f"Rows to train on could not be kept in {str(file.parent)!r}: {why}. Give workers a "
+            "folder with more space (Dask's temporary-directory, or --local-directory of `dask "
+            "worker`), or more memory and external_memory=False."
+        ) from None
 
 
 def _as_arrow(column: pd.Series) -> pa.Array:

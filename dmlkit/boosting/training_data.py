@@ -88,9 +88,6 @@ class TrainingData:
         """Return the same rows in files of the workers, whose memory is free again then."""
         parts = client.map(stored, self.parts, pure=False)
         wait_for(parts, client, 2 * worker_timeout)
-        client.gather(
-            client.map(len, parts, pure=False)
-        )  # raises what went wrong, such as no space
         return replace(self, parts=parts)
 
 
@@ -165,11 +162,19 @@ def wait_for(futures: Sequence[Any], client: Client, silence: float) -> None:
     client : distributed.Client
     silence : float
         Seconds without a sign of life after which a worker is given up.
+
+    Raises
+    ------
+    Exception
+        What one of their tasks raised.
     """
     while any(future.status == "pending" for future in futures):
         with contextlib.suppress(TimeoutError):
             distributed.wait(futures, timeout=LOOK)
         evict_silent(client, silence)
+    for future in futures:
+        if future.status == "error":
+            raise future.exception()
 
 
 def _summary(rows: pd.DataFrame | StoredRows, features: Sequence[str], rule: LabelRule) -> Summary:
