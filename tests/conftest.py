@@ -30,6 +30,13 @@ def client(process_cluster: LocalCluster) -> Iterator[Client]:
 
 
 @pytest.fixture
+def in_this_process() -> Iterator[None]:
+    """Compute with no cluster and no threads."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture
 def scheduler(process_cluster: LocalCluster) -> str:
     """The address of the shared cluster."""
     return process_cluster.scheduler_address

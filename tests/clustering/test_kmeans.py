@@ -1,8 +1,5 @@
 """K-means moves centres as scikit-learn does, and draws the same ones on any partitions."""
 
-from typing import Any
-
-import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -12,6 +9,9 @@ from sklearn.base import clone
 
 from dmlkit.clustering import KMeans
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
+from tests.frames import with_an_empty_part as lazy
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 FEATURES = [f"x{number}" for number in range(5)]
 
@@ -22,18 +22,6 @@ def table() -> pd.DataFrame:
     middles = random.normal(size=(6, 5)) * 4
     values = middles[random.integers(0, 6, 3_000)] + random.normal(size=(3_000, 5))
     return pd.DataFrame(values + np.array([0, 1_000, 0, 0, -50]), columns=FEATURES)
-
-
-def lazy(table: pd.DataFrame, partitions: int) -> Any:
-    frame = dd.from_pandas(table, npartitions=partitions, sort=False)
-    empty = dd.from_pandas(table.iloc[:0], npartitions=1, sort=False)
-    return dd.concat([empty, frame], interleave_partitions=False).clear_divisions()
-
-
-@pytest.fixture(autouse=True)
-def in_this_process() -> Any:
-    with dask.config.set(scheduler="synchronous"):
-        yield
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 16])

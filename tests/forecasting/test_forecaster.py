@@ -1,6 +1,5 @@
 """Forecasts: against a loop that forecasts one series at a time, and whatever the partitions."""
 
-import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -13,6 +12,8 @@ from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.features import Calendar, Columns, PanelLags
 from dmlkit.forecasting import Differences, Forecaster, LocalStandardScaler, Log1p
 from tests.forecasting.conftest import sales
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 LAGS = PanelLags(
     [1, 7],
@@ -40,12 +41,6 @@ def future_of(panel: pd.DataFrame, days: int) -> pd.DataFrame:
         names=["unique_id", "ds"],
     )
     return grid.to_frame(index=False).assign(price=0.9)
-
-
-@pytest.fixture(autouse=True)
-def in_this_process():
-    with dask.config.set(scheduler="sync"):
-        yield
 
 
 def test_recursion_gives_what_a_loop_over_one_series_and_step_gives(panel):

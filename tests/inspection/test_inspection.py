@@ -1,9 +1,5 @@
 """What a model makes of its features: as scikit-learn tells it, and the same on any partitions."""
 
-from typing import Any
-
-import dask
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +13,9 @@ from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 from dmlkit.inspection import partial_dependence, permutation_importance
 from dmlkit.linear_model import LinearRegression
 from dmlkit.positions import chances, permuted
+from tests.frames import with_an_empty_part as lazy
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 FEATURES = ["strong", "weak", "none"]
 
@@ -28,18 +27,6 @@ def table() -> pd.DataFrame:
     frame["amount"] = 3 * frame["strong"] + frame["weak"] + random.normal(size=2_000) / 10
     frame["label"] = (frame["amount"] + random.normal(size=2_000) > 0).astype(int)
     return frame
-
-
-def lazy(table: pd.DataFrame, partitions: int) -> Any:
-    frame = dd.from_pandas(table, npartitions=partitions, sort=False)
-    empty = dd.from_pandas(table.iloc[:0], npartitions=1, sort=False)
-    return dd.concat([empty, frame], interleave_partitions=False).clear_divisions()
-
-
-@pytest.fixture(autouse=True)
-def in_this_process() -> Any:
-    with dask.config.set(scheduler="synchronous"):
-        yield
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 17, 64, 1_000])

@@ -1,9 +1,5 @@
 """Linear models reach scikit-learn's solutions, on any partitions."""
 
-from typing import Any
-
-import dask
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +8,9 @@ from sklearn.base import clone
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError, TrainingError
 from dmlkit.linear_model import LinearRegression, LogisticRegression, Ridge
+from tests.frames import with_an_empty_part as lazy
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 FEATURES = [f"x{number}" for number in range(8)]
 
@@ -27,18 +26,6 @@ def table() -> pd.DataFrame:
     frame["amount"] = margin + random.normal(size=3_000)
     frame["weight"] = random.random(3_000)
     return frame
-
-
-def lazy(table: pd.DataFrame, partitions: int) -> Any:
-    frame = dd.from_pandas(table, npartitions=partitions, sort=False)
-    empty = dd.from_pandas(table.iloc[:0], npartitions=1, sort=False)
-    return dd.concat([empty, frame], interleave_partitions=False).clear_divisions()
-
-
-@pytest.fixture(autouse=True)
-def in_this_process() -> Any:
-    with dask.config.set(scheduler="synchronous"):
-        yield
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 16])

@@ -1,6 +1,5 @@
 """Generated stays and fleets: the same rows on any partitions, and with something to learn."""
 
-import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +7,7 @@ import pytest
 from dmlkit.errors import ConfigurationError
 from dmlkit.tables.generate import machine_fleet, patient_stays
 
-
-@pytest.fixture(autouse=True)
-def in_this_process():
-    with dask.config.set(scheduler="synchronous"):
-        yield
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""What users get wrong in writing a table is told, and nothing is written."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dmlkit.errors import ConfigurationError, InputError, OutputError
+from dmlkit.tables.publish import write_table
+from tests.tables.written import LETTERS, files_on_disk, lazy
+
+pytestmark = pytest.mark.usefixtures("no_cluster_unless_asked")
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (LETTERS.assign(wait=pd.Timedelta("1h")), r"Column 'wait' .*dt.total_seconds"),
+        (LETTERS.rename(columns={"letter": 7}), "Column names must be text, .* 7 is not"),
+        (LETTERS["number"], "takes a Dask or pandas DataFrame, not Series"),
+        (pd.DataFrame(), "has no columns"),
+    ],
+)
+def test_a_frame_that_cannot_be_held_is_told_why(path, frame, message):
+    with pytest.raises(InputError, match=message):
+        write_table(frame, path)
+    assert not path.exists()
+
+
+def test_a_number_that_does_not_fit_is_not_cut(path):
+    huge = pd.DataFrame({"hash": np.array([1, 2**64 - 1], "uint64")})
+    with pytest.raises(InputError, match="Column 'hash' is declared as int64"):
+        write_table(huge, path)
+
+
+def test_a_partition_that_breaks_its_promise_is_told(path):
+    def broken(change):
+        return lazy(LETTERS).map_partitions(change, meta=LETTERS, enforce_metadata=False)
+
+    with pytest.raises(InputError, match="A partition has no column 'letter'"):
+        write_table(broken(lambda part: part[["number"]]), path)
+    words = r"'number' is declared as int64, but a partition holds str.* astype"
+    with pytest.raises(InputError, match=words):
+        write_table(broken(lambda part: part.assign(number=part.letter)), path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
+def test_other_peoples_files_are_not_mixed_with_a_table(path, mode):
+    path.mkdir()
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"no Delta Lake table, such as 'notes.txt'"):
+        write_table(LETTERS, path, mode=mode)
+    assert files_on_disk(path) == {"notes.txt"}
+
+
+def test_a_file_is_no_place_for_a_table(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file; a table needs a folder"):
+        write_table(LETTERS, tmp_path / "file")
+    with pytest.raises(OutputError, match="Cannot write to"):
+        write_table(LETTERS, tmp_path / "file" / "table")
+
+
+def test_an_unknown_mode_is_told_the_known_ones(path):
+    with pytest.raises(ConfigurationError, match="mode is 'upsert'; it must be one of error"):
+        write_table(LETTERS, path, mode="upsert")
+
+
+def test_a_folder_may_be_written_as_a_url(tmp_path):
+    assert write_table(LETTERS, f"file://{tmp_path}/table").rows == 20
+    assert (tmp_path / "table" / "_delta_log").is_dir()
+
+
+def test_a_damaged_log_is_reported(path):
+    write_table(LETTERS, path)
+    (path / "_delta_log" / f"{0:020d}.json").write_text("{nonsense")
+    with pytest.raises(OutputError, match=r"The log of the table .* can't be read"):
+        write_table(LETTERS, path, mode="append")
+
+
+def test_errors_of_tasks_survive_the_way_to_the_client():
+    error = InputError("Column 'x' is declared as int64")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
