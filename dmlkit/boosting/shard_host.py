@@ -204,7 +204,7 @@ class _Shard:
         except (EOFError, OSError):
             self._gone = True
             if not self.ended:
-                why = "out of memory?" if self.cache is None else _left_on_disk(self.cache)
+                why = "out of memory?" if self.cache is None else _left_on_disk(self.cache.parent)
                 self.fail("died", f"its training process was killed ({why}) or crashed")
 
     def _pass(self, pieces: list[Piece]) -> Iterator[Any]:
@@ -281,8 +281,12 @@ def _no_space(folder: Path, plan: Plan, tables: Mapping[str | None, Rows]) -> st
 
 
 def _left_on_disk(folder: Path) -> str:
-    left = format_bytes(shutil.disk_usage(folder).free)
-    return f"out of memory, or of disk, of which {left} were left?"
+    """Tell what may have ended a process that keeps bins in files."""
+    try:
+        left = f", of which {format_bytes(shutil.disk_usage(folder).free)} are left"
+    except OSError:  # the worker is ending, too
+        left = ""
+    return f"out of memory, or of disk{left}?"
 
 
 def _host_name() -> str:
