@@ -129,6 +129,8 @@ class MemoryPlan:
     @property
     def advice(self) -> str:
         """What to do, in a sentence or two."""
+        if not self.rows:
+            return "There are no rows to train on."
         if self.fits:
             return "It fits." if not self.external_memory else "It fits, with files on disk."
         if not self.external_memory and self.in_files().fits:

@@ -169,6 +169,8 @@ def test_a_plan_tells_what_fits_and_what_to_do() -> None:
     assert plan(4 << 30, max_bin=1024).bins > 1.9 * roomy.bins
     assert plan(4 << 30, max_depth=10).histograms > 10 * roomy.histograms
     assert "10,000,000 x 40" in str(roomy)
+    nothing = plan_memory(TableSize(0, 40), [], {}, workers=1, limit=0)
+    assert nothing.advice == "There are no rows to train on."
 
 
 def test_an_estimator_tells_its_plan(table: pd.DataFrame, client: Client) -> None:
