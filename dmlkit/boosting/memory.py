@@ -25,6 +25,9 @@ ROW, BIN = 36, 16
 #: matrices are built, by the worker and by the process that trains.
 COPIES_OF_PARTITION, COPIES_OF_WORKER, COPIES_OF_PROCESS = 3, 3, 3
 
+#: Pages of bins in files that XGBoost holds at once.
+PAGES = 4
+
 #: Bytes of a partition where their number is not known: that of `read_table`.
 PARTITION = 128 << 20
 
@@ -67,6 +70,8 @@ class MemoryPlan:
         Rows that are given to XGBoost at once; several copies are held.
     bins : int
         Rows as the trees see them, by row and by column.
+    page : int
+        The same of a batch: of bins in files, some pages are read ahead.
     gradients : int
         What is held for each row besides.
     histograms : int
@@ -84,6 +89,7 @@ class MemoryPlan:
     loading: int
     batch: int
     bins: int
+    page: int
     gradients: int
     histograms: int
     allreduce: int
@@ -101,8 +107,8 @@ class MemoryPlan:
     def of_process(self) -> int:
         """The most that the process that trains takes beside it."""
         training = self.histograms + self.gradients
-        held = 0 if self.external_memory else self.bins
-        building = COPIES_OF_PROCESS * self.batch + self.kept
+        held = PAGES * self.page if self.external_memory else self.bins
+        building = max(COPIES_OF_PROCESS * self.batch, self.kept)
         return PROCESS_ITSELF + held + max(building, training)
 
     @property
@@ -152,7 +158,11 @@ class MemoryPlan:
         return "\n".join(f"{what:<34} {value}" for what, value in self.lines())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self.lines())
+        rows = "".join(
+            f'<tr><th style="text-align: left; white-space: nowrap">{what}</th>'
+            f'<td style="text-align: left">{value}</td></tr>'
+            for what, value in self.lines()
+        )
         return f"<table>{rows}</table>"
 
     def lines(self) -> list[tuple[str, str]]:
@@ -239,6 +249,7 @@ def plan_memory(
             bytes_of_bins(count, table.features, bins)
             for count, table in zip(rows, tables, strict=True)
         ),
+        page=bytes_of_bins(min(rows[0], batch_rows(training.features)), training.features, bins),
         gradients=sum(rows) * ROW * outputs,
         # The nodes of a tree, and those of a level once more for each thread that fills them.
         histograms=histogram * (nodes + threads * nodes // 2),
