@@ -111,12 +111,8 @@ def _new_file() -> Iterator[Path]:
     OutputError
         It could not be filled; then it is gone at once.
     """
-    try:
-        folder = distributed.get_worker().local_directory
-    except ValueError:  # in a client's process
-        folder = None
     with tempfile.NamedTemporaryFile(
-        prefix="rows-", suffix=".arrow", dir=folder, delete=False
+        prefix="rows-", suffix=".arrow", dir=_folder(), delete=False
     ) as created:
         file = Path(created.name)
     try:
@@ -131,6 +127,16 @@ def _new_file() -> Iterator[Path]:
             "folder with more space (Dask's temporary-directory, or --local-directory of `dask "
             "worker`), or more memory and external_memory=False."
         ) from None
+
+
+def _folder() -> str | None:
+    """Return the folder of the worker that this process is, and nothing for a client's."""
+    try:
+        return str(distributed.get_worker().local_directory)
+    except ValueError:
+        # Rows of another worker are put together outside of any task, where none is told.
+        workers = list(distributed.Worker._instances)
+    return str(workers[0].local_directory) if workers else None
 
 
 def _as_arrow(column: pd.Series) -> pa.Array:

@@ -20,7 +20,7 @@ from pandas.testing import assert_frame_equal
 from dmlkit.boosting import XGBClassifier, XGBRanker, elastic
 from dmlkit.boosting.memory import MemoryPlan, TableSize, plan_memory
 from dmlkit.boosting.plan import Plan
-from dmlkit.boosting.stored_rows import rows_of, stored
+from dmlkit.boosting.stored_rows import StoredRows, rows_of, stored
 from dmlkit.errors import ConfigurationError, OutputError, TrainingError
 
 ROWS = 30_000
@@ -71,6 +71,22 @@ def test_the_model_is_the_same_and_no_file_is_left(table: pd.DataFrame, client: 
     while (left := files_of_workers(client)) and time.monotonic() < until:
         time.sleep(0.1)
     assert left == []
+
+
+def test_rows_of_another_worker_are_kept_in_the_folder_of_this_one(
+    table: pd.DataFrame, client: Client
+) -> None:
+    def folder_of(rows: StoredRows) -> str:
+        return str(rows.place.file.parent)
+
+    here, there = client.scheduler_info()["workers"]
+    rows = client.submit(stored, table, workers=[here], pure=False)
+    own, moved = (
+        client.submit(folder_of, rows, workers=[address], pure=False).result()
+        for address in (here, there)
+    )
+    folders = client.run(lambda dask_worker: dask_worker.local_directory)
+    assert (own, moved) == (folders[here], folders[there])
 
 
 def test_what_does_not_fit_goes_to_files_by_itself(
