@@ -2,6 +2,7 @@
 
 from dmlkit.cluster.client import connect, current_client
 from dmlkit.cluster.logs import quiet_dask
+from dmlkit.cluster.telling import tell_rows
 from dmlkit.cluster.transport import InsecureConnection
 from dmlkit.cluster.workers import kill_workers, lost_workers
 
@@ -12,4 +13,5 @@ __all__ = [
     "kill_workers",
     "lost_workers",
     "quiet_dask",
+    "tell_rows",
 ]

@@ -16,7 +16,8 @@ from distributed.scheduler import Scheduler, heartbeat_interval
 from distributed.versions import get_versions
 from tornado.ioloop import PeriodicCallback
 
-from dmlkit.observe import clues, sampling, schema, seams
+from dmlkit.cluster.telling import ROWS
+from dmlkit.observe import cautions, clues, sampling, schema, seams
 from dmlkit.observe.masking import masked
 from dmlkit.observe.story import Story
 
@@ -90,7 +91,22 @@ class StoryPlugin(SchedulerPlugin):
         elif topic == "all" and isinstance(msg, Mapping) and msg.get("action") == "remove-worker":
             self._lose(now, msg)
             return
+        elif topic == ROWS and isinstance(msg, Mapping):
+            self._flow(msg)
+            return
         clues.learn(self.story.losses, topic, msg)
+
+    def _flow(self, told: Mapping[str, Any]) -> None:
+        """Take in that a task has read or written rows, for the stage that it is of."""
+        key = told["key"]
+        task = self.scheduler.tasks.get(key)
+        if task is None:
+            return
+        for client in self.groups.clients_of(task.group):
+            for run in self.story.runs.of_client(client):
+                if run.current is not None:
+                    flow = run.current.flow(told["what"])
+                    flow.add(key, task.group.name, int(told["rows"]), int(told["bytes"]))
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
         """Take in a worker."""
@@ -219,10 +235,10 @@ class StoryPlugin(SchedulerPlugin):
                 self.groups.count(now, run.client, run.current, scheduler.total_nthreads)
         story.tick(now)
         if self._looks % SELDOM == 0:
-            amiss = sampling.versions_amiss(scheduler, self._packages)
-            self._slow = amiss | sampling.skew(scheduler)
+            amiss = cautions.versions_amiss(scheduler, self._packages)
+            self._slow = amiss | cautions.skew(scheduler)
         self._looks += 1
-        found = sampling.cautions(story, scheduler) | self._slow
+        found = cautions.cautions(story, scheduler) | self._slow
         story.advice.now(now, found, next((run.id for run in story.runs.running()), ""))
 
     def _cluster(self) -> schema.Cluster:

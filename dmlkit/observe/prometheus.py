@@ -71,6 +71,17 @@ def families(snapshot: schema.Snapshot) -> Iterator[Any]:
                 for run, stage in stages
             ),
         )
+    for unit in ("rows", "bytes"):
+        yield gauge(
+            f"stage_{unit}",
+            f"Partitions of a stage that are read or written so far: {unit}",
+            ["workflow", "run", "stage", "what"],
+            (
+                ((run["name"], run["id"], stage["name"], flow["what"]), flow[unit])
+                for run, stage in stages
+                for flow in stage["flows"]
+            ),
+        )
     yield gauge(
         "training_round",
         "Boosting rounds done",

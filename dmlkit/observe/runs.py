@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dmlkit.observe import schema
+from dmlkit.observe.flows import FlowRecord
 from dmlkit.observe.left import stage_left, workflow_left
 from dmlkit.observe.masking import masked
 
@@ -39,6 +40,7 @@ class StageProgress:
     moved: float = 0.0
     hosts_training: bool = False
     work_left: float | None = None
+    flows: dict[schema.FlowKind, FlowRecord] = field(default_factory=dict)
     counts: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
 
     def count(self, now: float, done: int, total: int, work_left: float | None) -> None:
@@ -53,6 +55,16 @@ class StageProgress:
     def stir(self, now: float) -> None:
         """Take in that a training in it moved."""
         self.moved, self.hosts_training = now, True
+
+    def flow(self, what: schema.FlowKind) -> FlowRecord:
+        """Return the rows that it reads, or writes."""
+        return self.flows.setdefault(what, FlowRecord(what))
+
+    def end(self, now: float, state: schema.StageState) -> None:
+        """Take in that it is over."""
+        self.state, self.ended, self.work_left = state, now, None
+        for flow in self.flows.values():
+            flow.end()
 
     @property
     def tasks_per_second(self) -> float | None:
@@ -94,6 +106,7 @@ class StageProgress:
             "quiet": round(self.quiet(now), 1),
             "rows": self.rows,
             "bytes": self.bytes,
+            "flows": [flow.view() for flow in self.flows.values()],
             "left": stage_left(self, now),
         }
 
@@ -125,7 +138,7 @@ class RunRecord:
         """Take in that it is over; a stage that still ran ends with it."""
         if (stage := self.current) is not None:
             stage.seconds = now - (stage.started or now)
-            stage.state, stage.ended = "failed", now
+            stage.end(now, "failed")
         self.state, self.ended, self.error = state, now, masked(error)
 
     def view(self, now: float) -> schema.Workflow:
@@ -204,9 +217,8 @@ class Runs:
         if told == "started":
             stage.state, stage.started, stage.moved = "running", now, now
         elif told in ("done", "resumed", "failed"):
-            stage.state, stage.ended = told, now
+            stage.end(now, told)
             stage.seconds = float(message.get("seconds") or 0.0)
-            stage.work_left = None
             if told == "done":
                 stage.done = stage.total  # the last look was before its last tasks
         return stage

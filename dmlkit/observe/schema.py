@@ -15,6 +15,8 @@ __all__ = [
     "Cluster",
     "Curve",
     "EarlyStop",
+    "Flow",
+    "FlowKind",
     "Loss",
     "Range",
     "Restart",
@@ -32,6 +34,7 @@ __all__ = [
 #: Of the schema; it stands in the address too: ``/dmlkit/api/v1/snapshot``.
 VERSION = 1
 
+FlowKind = Literal["read", "written"]
 WorkflowState = Literal["running", "done", "failed", "stopped", "abandoned"]
 StageState = Literal["waiting", "running", "stalled", "done", "resumed", "failed"]
 TrainingState = Literal["running", "restarting", "done", "ended"]
@@ -61,8 +64,30 @@ class Range(TypedDict):
     high: float
 
 
+class Flow(TypedDict):
+    """Rows that a stage has read from tables, or written to one, so far.
+
+    `bytes` are of memory where rows are read, of files where they are written. `parts` of
+    `parts_total` partitions are done; `rows_total` is known when all are, and before taken to be
+    as many rows for each as so far. `left` is the time for these rows, not for the stage.
+    """
+
+    what: FlowKind
+    rows: int
+    bytes: int
+    parts: int
+    parts_total: int
+    rows_total: int | None
+    rows_per_second: float | None
+    left: Range | None
+
+
 class Stage(TypedDict):
-    """A stage of a workflow. `tasks_*` are the scheduler's; `rows` and `bytes` come at the end."""
+    """A stage of a workflow.
+
+    `tasks_*` are the scheduler's; `rows` and `bytes` are those of its result and come at the end,
+    `flows` are what goes through it on the way.
+    """
 
     name: str
     number: int
@@ -75,6 +100,7 @@ class Stage(TypedDict):
     quiet: float
     rows: int | None
     bytes: int | None
+    flows: list[Flow]
     left: Range | None
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from dask.utils import format_bytes
 
-from dmlkit.observe.schema import Loss, Range, Snapshot, Stage, Training, Workflow
+from dmlkit.observe.schema import Flow, Loss, Range, Snapshot, Stage, Training, Workflow
 
 __all__ = [
     "MARKS",
@@ -12,6 +12,7 @@ __all__ = [
     "current_run",
     "duration",
     "facts_of",
+    "flow_in_words",
     "left_in_words",
     "loss_in_words",
     "training_in_words",
@@ -86,12 +87,45 @@ def _outcome(loss: Loss) -> str:
     return f"{running} running tasks started again" if running else "nothing was lost with it"
 
 
+def rounded(count: float) -> str:
+    """Return a count in three digits.
+
+    Examples
+    --------
+    >>> rounded(17), rounded(52_300), rounded(1_234_567)
+    ('17', '52.3k', '1.23M')
+    """
+    for unit in ("", "k", "M", "G"):
+        if count < 999.5 or unit == "G":
+            return f"{count:.0f}" if not unit else f"{count:.3g}{unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def flow_in_words(flow: Flow) -> str:
+    """Return how many rows are through; what is taken to come is said to be about so many.
+
+    Examples
+    --------
+    >>> flow_in_words({"what": "read", "rows": 52_300, "bytes": 10, "parts": 1, "parts_total": 2,
+    ...                "rows_total": 104_600, "rows_per_second": 5000.0, "left": None})
+    '52.3k of about 105k rows read, 5k a second'
+    """
+    told = f"{rounded(flow['rows'])} rows {flow['what']}"
+    if flow["parts"] < flow["parts_total"] and flow["rows_total"] is not None:
+        told = f"{rounded(flow['rows'])} of about {rounded(flow['rows_total'])} rows {flow['what']}"
+        if flow["rows_per_second"]:
+            told += f", {rounded(flow['rows_per_second'])} a second"
+    return told
+
+
 def facts_of(stage: Stage) -> str:
     """Return how far a stage is, or what it did."""
     told = []
     if stage["state"] in ("running", "stalled"):
         if stage["tasks_total"]:
             told.append(f"{stage['tasks_done']:,}/{stage['tasks_total']:,} tasks")
+        told += [flow_in_words(flow) for flow in stage["flows"][-1:]]
         if stage["state"] == "stalled":
             told.append(f"nothing ended for {duration(stage['quiet'])}")
         elif stage["left"] is not None:

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from dmlkit.cluster import tell_rows
 from dmlkit.errors import InputError, OutputError
 from dmlkit.tables.encodings import encodings_of
 from dmlkit.tables.folders import OWNER, Folder
@@ -118,6 +119,7 @@ class PartWriter:
             for values, part in _split(table, self.partition_by)
             if len(part)
         ]
+        tell_rows("written", len(table), sum(file["bytes"] for file in files))
         return pd.DataFrame(files) if files else empty_file_list()
 
     def _write_file(

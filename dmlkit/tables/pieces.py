@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from dask.dataframe.dask_expr.io import FromMap
 
+from dmlkit.cluster import tell_rows
 from dmlkit.errors import InputError
 from dmlkit.tables.parquet import ParquetPiece, read_parquet_piece
 from dmlkit.tables.text import TextPiece, read_text_piece
@@ -28,6 +29,7 @@ class PieceReader:
         """Read columns of a piece."""
         read: Any = read_text_piece if isinstance(piece, TextPiece) else read_parquet_piece
         table = read(piece, self.schema, columns, self.filters)
+        tell_rows("read", len(table), table.nbytes)
         try:
             return to_pandas(table)
         except pa.ArrowException as error:

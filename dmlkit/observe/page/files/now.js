@@ -2,7 +2,7 @@
 
 import { h } from "./build.js";
 import { curves } from "./draw.js";
-import { bytes, clock, duration, figure, named, plural, range, table, whole } from "./words.js";
+import { bytes, clock, duration, figure, named, plural, range, rounded, table, whole } from "./words.js";
 
 const STATES = { running: "running", done: "done", failed: "failed", stopped: "stopped", abandoned: "abandoned" };
 const MARKS = { waiting: "○", running: "●", stalled: "‖", done: "✓", resumed: "↻", failed: "✕" };
@@ -76,6 +76,14 @@ export function alerts(story, run) {
     amiss.length > 0 && h("ul", { class: "cautions" }, amiss.slice(0, 3).map((warning) => h("li", {}, warning.text))));
 }
 
+// Rows on their way. How many there will be is known only when all partitions are done.
+function flow(one) {
+  const going = one.parts < one.parts_total && one.rows_total !== null;
+  const of = going ? ` of about ${rounded(one.rows_total)}` : "";
+  const speed = going && one.rows_per_second ? `, ${rounded(one.rows_per_second)} rows a second` : "";
+  return `${rounded(one.rows)}${of} rows ${one.what} (${bytes(one.bytes)})${speed}${going && one.left ? `, ${range(one.left)} for these` : ""}`;
+}
+
 function facts(stage) {
   if (stage.state === "waiting") return "";
   const told = [];
@@ -84,6 +92,7 @@ function facts(stage) {
     if (stage.state === "stalled") told.push(`nothing has ended for ${duration(stage.quiet)}`);
     else if (stage.left && stage.tasks_per_second) told.push(`${stage.tasks_per_second < 10 ? stage.tasks_per_second.toFixed(1) : whole(stage.tasks_per_second)} a second`);
     if (stage.left && stage.state === "running") told.push(`${range(stage.left)} left`);
+    told.push(...stage.flows.map(flow));
   } else {
     if (stage.rows !== null) told.push(plural(stage.rows, "row", "rows"));
     if (stage.bytes !== null) told.push(bytes(stage.bytes));

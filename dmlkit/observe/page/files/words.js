@@ -43,6 +43,14 @@ export function figure(value) {
 
 export const plural = (count, one, many) => `${whole(count)} ${count === 1 ? one : many}`;
 
+// A count in three digits: of rows that go by, more would only flicker.
+export function rounded(count) {
+  const units = ["", "k", "M", "G", "T"];
+  let unit = 0;
+  while (count >= 999.5 && unit < units.length - 1) { count /= 1000; unit += 1; }
+  return `${unit ? Number(count.toPrecision(3)) : Math.round(count)}${units[unit]}`;
+}
+
 // "killed with SIGKILL, by hand …" begins a sentence about a worker.
 export const named = (worker) => `Worker ${worker.length > 28 ? `${worker.slice(0, 27)}…` : worker}`;
 
