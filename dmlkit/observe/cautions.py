@@ -127,10 +127,19 @@ def versions_amiss(scheduler: Any, own: dict[str, Any]) -> Found:
         if others:
             version, where = next(iter(others.items()))
             found["versions", package] = (
-                f"{package} is {mine} at the scheduler and {version} at {len(where)} workers or "
-                f"clients (such as {min(where)}). Install the same version everywhere."
+                f"{package} is {mine} at the scheduler and {version} at {_places(where)}. Install "
+                "the same version everywhere."
             )
     return found
+
+
+def _places(where: set[str]) -> str:
+    """Return how many workers and clients these are, and one of them."""
+    return (
+        f"1 other place ({min(where)})"
+        if len(where) == 1
+        else (f"{len(where)} other places (such as {min(where)})")
+    )
 
 
 def skew(scheduler: Any) -> Found:

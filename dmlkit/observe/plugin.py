@@ -18,6 +18,7 @@ from tornado.ioloop import PeriodicCallback
 
 from dmlkit.cluster.telling import ROWS
 from dmlkit.observe import cautions, clues, sampling, schema, seams
+from dmlkit.observe.failures import Failures
 from dmlkit.observe.masking import masked
 from dmlkit.observe.story import Story
 
@@ -54,11 +55,13 @@ class StoryPlugin(SchedulerPlugin):
         self.exit_codes = False
         self._kept: tuple[float, bytes] = (0.0, b"")
         self._looks = 0
+        self._failures = Failures()
         self._fatal: set[str] = set()
         self._slow: dict[tuple[str, str], str] = {}
         self._packages = get_versions()["packages"]
         for worker in scheduler.workers:
             self.add_worker(scheduler, worker)
+        seams.watch_failures(scheduler, self._tried)
         serve(self)
         export(self)
         self._timer = PeriodicCallback(self._look, INTERVAL * 1000)
@@ -162,6 +165,14 @@ class StoryPlugin(SchedulerPlugin):
             self._fatal.add(worker)  # that it is lost is told after this
         said = text or f"{task.suspicious} workers died, one after the other, while it ran"
         self.story.advice.tell(time.time(), "failed", name, f"A task of {name} failed: {said}")
+
+    def _tried(self, key: Any, worker: str, exception_text: str) -> None:
+        """Take in that a task failed on a worker, whether or not it is tried again."""
+        task = self.scheduler.tasks.get(key)
+        if task is not None:
+            told = self._failures.add(key, task.prefix.name, worker, exception_text)
+            if told:
+                self.story.advice.tell(time.time(), "failing", str(key), told)
 
     def _lose(self, now: float, event: Mapping[str, Any]) -> None:
         worker = event["worker"]

@@ -4,14 +4,14 @@ Each is guarded: where Dask has moved, what hangs on it is left out and a warnin
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cloudpickle
 
 from dmlkit.observe import nanny_exits
 
-__all__ = ["add_pages", "link_page", "watch_exits"]
+__all__ = ["add_pages", "link_page", "watch_exits", "watch_failures"]
 
 logger = logging.getLogger("dmlkit.observe")
 
@@ -73,6 +73,39 @@ async def watch_exits(scheduler: Any) -> bool:
     finally:
         cloudpickle.unregister_pickle_by_value(nanny_exits)
     return all(answer.get("status") == "OK" for answer in answers.values())
+
+
+def watch_failures(scheduler: Any, heard: Callable[..., None]) -> bool:
+    """Have a scheduler tell each time that a task fails on a worker.
+
+    Plugins hear of the last failure only: that a task is tried again has no hook.
+
+    Parameters
+    ----------
+    scheduler : distributed.Scheduler
+    heard : callable
+        Called with ``key``, ``worker`` and ``exception_text`` before the scheduler acts on it.
+
+    Returns
+    -------
+    bool
+        False where it cannot.
+    """
+    handlers = getattr(scheduler, "stream_handlers", {})
+    handler = handlers.get("task-erred")
+    if handler is None:
+        logger.warning("Dask's scheduler has no handler of failed tasks: retries are not told.")
+        return False
+
+    def hear(key: Any = None, worker: str = "", exception_text: str = "", **facts: Any) -> Any:
+        try:
+            heard(key=key, worker=worker, exception_text=exception_text)
+        except Exception:  # what is shown must never harm what it shows
+            logger.debug("A failed task was not understood.", exc_info=True)
+        return handler(key=key, worker=worker, exception_text=exception_text, **facts)
+
+    handlers["task-erred"] = hear
+    return True
 
 
 def _prefix(application: Any) -> str:
