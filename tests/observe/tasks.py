@@ -10,6 +10,10 @@ def slowly(number: int) -> int:
     return number
 
 
+def divide(number: int) -> float:
+    return 1 / number
+
+
 def grow() -> None:
     held = []
     while True:

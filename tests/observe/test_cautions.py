@@ -11,6 +11,7 @@ from dmlkit.observe import install, take_snapshot
 from dmlkit.observe.cautions import Limits, cautions, skew, versions_amiss
 from dmlkit.observe.sampling import look_at_workers
 from dmlkit.observe.story import Story
+from tests.observe.tasks import divide
 from tests.observe.test_losses_of_workers import until
 from tests.observe.test_story import story, tell
 
@@ -132,7 +133,3 @@ def test_a_task_that_fails_three_times_is_told_with_its_exception(client: Client
     assert until(lambda: "failing" in told())
     assert "A task of hopeless failed 3 times, the last time on tcp://" in told()["failing"]
     assert "ZeroDivisionError" in told()["failing"]
-
-
-def divide(number: int) -> float:
-    return 1 / number

@@ -73,7 +73,7 @@ export function workers(story, run) {
       h("colgroup", {}, ["who", "time", "what", "mem"].map((name) => h("col", { class: name }))),
       h("thead", { class: "unseen" }, h("tr", {}, ["Worker", "Time line", "Now", "Memory"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {},
-        h("tr", {}, h("th", { class: "who" }), h("td", { class: "time" }, ticks(axis.start, span)), h("td", { class: "what" }), h("td", { class: "mem" })),
+        h("tr", {}, h("td", { class: "who" }), h("td", { class: "time" }, ticks(axis.start, span)), h("td", { class: "what" }), h("td", { class: "mem" })),
         run && h("tr", {}, h("th", { scope: "row", class: "who quiet" }, "stage"), h("td", { class: "time" }, stageStrip(run, axis.start, span, story.time)), h("td", { class: "what" }), h("td", { class: "mem" })),
         few.map((worker) => row(worker, story.losses, axis, count)))),
     more > 0 && crowd(order.slice(MOST), count),
