@@ -1,5 +1,7 @@
 """Fixtures that many tests share: a cluster inside this process, and one of real processes."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from tests import jobs
+
+# How long stages took is remembered for users, not for tests.
+os.environ["DMLKIT_CACHE"] = tempfile.mkdtemp(prefix="dmlkit-tests-")
 
 # On a busy machine a worker takes longer to come back than Dask keeps its place.
 dask.config.set({"distributed.deploy.lost-worker-timeout": "2 minutes"})

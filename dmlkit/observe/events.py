@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "Event",
@@ -22,8 +22,9 @@ StageState = Literal["started", "running", "done", "resumed", "failed"]
 class WorkflowEvent:
     """A run of a workflow starts or ends.
 
-    At its start, `stages` names all that are to come, and `expected` the seconds that they took in
-    an earlier run; `error` is told where it failed.
+    At its start, `stages` names all that are to come, and `earlier` tells what they took in earlier
+    runs (see `dmlkit.observe.earlier`), the newest last; `size` is the bytes of its input where
+    they are known. `error` is told where it failed.
     """
 
     workflow: str
@@ -31,7 +32,8 @@ class WorkflowEvent:
     stages: tuple[str, ...] = ()
     data: str | None = None
     out: str = ""
-    expected: Mapping[str, float] = field(default_factory=dict)
+    earlier: tuple[Mapping[str, Any], ...] = ()
+    size: int | None = None
     error: str = ""
 
 

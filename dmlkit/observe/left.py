@@ -1,8 +1,8 @@
-"""How long a stage and a workflow still take, with a range: from tasks, and from an earlier run.
+"""How long a stage and a workflow still take, with a range: from tasks, rounds and earlier runs.
 
 Tasks of a stage differ, so its speed so far is no promise: what is left is counted in seconds of
-computing, by how long tasks of the same name took. Stages that have not begun are known from an
-earlier run only, corrected by how this one compares with it so far.
+computing, by how long tasks of the same name took. Stages that have not begun are known from
+earlier runs only (see `earlier`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dmlkit.observe.earlier import expected_seconds
 from dmlkit.observe.schema import Range
 
 if TYPE_CHECKING:
@@ -20,14 +21,11 @@ __all__ = ["stage_left", "workflow_left"]
 #: How much lower and higher it may be, as factors, of what is computed from tasks.
 TASK_SPREAD = (0.7, 1.5)
 
-#: Likewise for what an earlier run took.
-RUN_SPREAD = (0.8, 1.3)
+#: Likewise for what earlier runs took.
+RUN_SPREAD = (0.75, 1.3)
 
-#: Share of the earlier run that counts as run at its pace already.
-TRUST = 0.4
-
-#: What a stage that took longer than before still takes, as a share of what it took so far.
-OVERDUE = 0.15
+#: What a stage that took longer than expected still takes, as a share of what it took so far.
+OVERDUE = 0.2
 
 #: A stage that stands still for longer than this takes longer by as much.
 STANDSTILL = 5.0
@@ -45,47 +43,47 @@ def stage_left(stage: StageProgress, now: float) -> Range | None:
     return _range(seconds, TASK_SPREAD, max(0.0, stage.quiet(now) - STANDSTILL))
 
 
-def workflow_left(run: RunRecord, now: float) -> tuple[Range | None, float | None]:
+def workflow_left(
+    run: RunRecord, now: float, training: Range | None = None
+) -> tuple[Range | None, float | None]:
     """Return what is left of a running workflow, and the share that is done.
 
     Both are None where no earlier run tells how long its stages take.
+
+    Parameters
+    ----------
+    run : RunRecord
+    now : float
+    training : Range, optional
+        What is left of the training that goes on in its current stage.
     """
-    expected = run.expected
-    to_come = [stage for stage in run.stages if stage.state in ("waiting", "running", "stalled")]
-    if any(stage.name not in expected for stage in to_come):
+    expected = expected_seconds(run)
+    if not expected:
         return None, None
-    pace = _pace(run)
-    seconds = sum(expected[stage.name] * pace for stage in to_come if stage.state == "waiting")
-    standstill = 0.0
     current = run.current
+    seconds = sum(expected[stage.name] for stage in run.stages if stage.state == "waiting")
+    standstill = 0.0
     if current is not None and current.started is not None:
-        spent, whole = now - current.started, expected[current.name] * pace
-        rest = max(whole - spent, 0.0)
-        told = None if current.hosts_training else stage_left(current, now)
-        if told is not None:
-            by_tasks = (told["low"] + told["high"]) / 2
-            weight = current.done / current.total
-            rest = rest * (1 - weight) + by_tasks * weight
-        rest = max(rest, OVERDUE * spent) if spent > whole else rest
-        seconds += rest
+        seconds += _rest(current, expected[current.name], now, training)
         standstill = max(0.0, current.quiet(now) - STANDSTILL) if current.state == "stalled" else 0
     gone = now - run.started
     left = _range(seconds, RUN_SPREAD, standstill)
     return left, gone / (gone + seconds) if gone + seconds > 0 else None
 
 
-def _pace(run: RunRecord) -> float:
-    """Return how many times as long as in the earlier run the finished stages took.
-
-    Stages count by their length, and the earlier run itself counts for a part, so that a stage
-    of a few moments says little, and one that was slow since it lost a worker not all.
-    """
-    over = [stage for stage in run.stages if stage.state == "done" and stage.name in run.expected]
-    before = sum(run.expected[stage.name] for stage in over)
-    taken = sum(stage.seconds for stage in over)
-    total = sum(run.expected.values())
-    trust = TRUST * total
-    return (taken + trust) / (before + trust) if before + trust > 0 else 1.0
+def _rest(stage: StageProgress, whole: float, now: float, training: Range | None) -> float:
+    """Return the seconds that are left of a running stage that is expected to take `whole`."""
+    spent = now - (stage.started or now)
+    rest = max(whole - spent, OVERDUE * spent)
+    if stage.hosts_training:
+        # From the earliest stop to the last round: earlier runs say where between it will be.
+        return rest if training is None else min(max(rest, training["low"]), training["high"])
+    told = stage_left(stage, now)
+    if told is None:
+        return rest
+    # The first tasks of a stage say little of the last ones, which are of other kinds.
+    weight = (stage.done / stage.total) ** 4
+    return rest * (1 - weight) + weight * (told["low"] + told["high"]) / 2
 
 
 def _range(seconds: float, spread: tuple[float, float], standstill: float) -> Range:

@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from dmlkit.observe import schema
+from dmlkit.observe.earlier import EarlierRun
 from dmlkit.observe.flows import FlowRecord
 from dmlkit.observe.left import stage_left, workflow_left
 from dmlkit.observe.masking import masked
@@ -127,7 +129,8 @@ class RunRecord:
     state: schema.WorkflowState = "running"
     ended: float | None = None
     error: str = ""
-    expected: Mapping[str, float] = field(default_factory=dict)
+    earlier: list[EarlierRun] = field(default_factory=list)
+    size: int | None = None
 
     @property
     def current(self) -> StageProgress | None:
@@ -141,9 +144,11 @@ class RunRecord:
             stage.end(now, "failed")
         self.state, self.ended, self.error = state, now, masked(error)
 
-    def view(self, now: float) -> schema.Workflow:
-        """Return it as a snapshot has it."""
-        left, share = workflow_left(self, now) if self.state == "running" else (None, None)
+    def view(self, now: float, training: schema.Range | None = None) -> schema.Workflow:
+        """Return it as a snapshot has it; `training` is what is left of one in its stage."""
+        left, share = (
+            workflow_left(self, now, training) if self.state == "running" else (None, None)
+        )
         return {
             "id": self.id,
             "name": self.name,
@@ -192,7 +197,8 @@ class Runs:
             host=masked(message.get("host", "")),
             data=masked(message.get("data") or ""),
             out=masked(message.get("out") or ""),
-            expected=dict(message.get("expected") or {}),
+            earlier=[EarlierRun.from_dict(each) for each in message.get("earlier") or ()],
+            size=message.get("size"),
         )
         self._all[run.id] = run
         self._drop()
@@ -230,12 +236,21 @@ class Runs:
             run.end(now, "abandoned", "Its client is gone: it was closed, or its process died.")
         return runs
 
-    def views(self, now: float) -> list[schema.Workflow]:
-        """Return them as a snapshot has them: running ones first, then the newest."""
+    def views(
+        self, now: float, trainings: Mapping[str, schema.Range | None] = MappingProxyType({})
+    ) -> list[schema.Workflow]:
+        """Return them as a snapshot has them: running ones first, then the newest.
+
+        Parameters
+        ----------
+        now : float
+        trainings : mapping of str to Range
+            What is left of the training in the current stage of a run, by the run.
+        """
         order: Iterable[RunRecord] = sorted(
             self._all.values(), key=lambda run: (run.state != "running", -run.started)
         )
-        return [run.view(now) for run in order]
+        return [run.view(now, trainings.get(run.id)) for run in order]
 
     def _drop(self) -> None:
         over = [run.id for run in self._all.values() if run.state != "running"]

@@ -63,7 +63,7 @@ def tell_scheduler(client: Client, run: str) -> Iterator[Listener]:
 def _message(event: Event) -> dict[str, Any] | None:
     """Return an event as a message; those that the scheduler knows better itself are left out."""
     if isinstance(event, WorkflowEvent):
-        facts = {**asdict(event), "stages": list(event.stages), "expected": dict(event.expected)}
+        facts = {**asdict(event), "stages": list(event.stages), "earlier": list(event.earlier)}
         told = {name: masked(facts[name] or "") for name in ("data", "out", "error")}
         return {"kind": "workflow", **facts, **told, "user": _user(), "host": platform.node()}
     if isinstance(event, StageEvent) and event.state != "running":

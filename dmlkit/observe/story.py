@@ -93,7 +93,7 @@ class Story:
             "time": now,
             "cluster": cluster,
             "axis": {"start": lanes.start, "step": lanes.step, "count": lanes.count},
-            "workflows": self.runs.views(now),
+            "workflows": self.runs.views(now, self.trainings.left()),
             "trainings": self.trainings.views(now),
             "workers": self.places.views(),
             "losses": self.losses.views(),

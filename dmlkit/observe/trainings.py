@@ -210,6 +210,11 @@ class Trainings:
             if training.run == run and run:
                 training.end(now)
 
+    def left(self) -> dict[str, schema.Range | None]:
+        """Return what is left of those that go on, by their runs."""
+        going = (each for each in self._all.values() if each.ended is None)
+        return {training.run: training.left for training in going}
+
     def views(self, now: float) -> list[schema.Training]:
         """Return them as a snapshot has them: running ones first, then the newest."""
         order = sorted(self._all.values(), key=lambda each: (each.ended is not None, -each.started))

@@ -19,6 +19,7 @@ from dmlkit.observe.following import follow_run
 from dmlkit.observe.history import history_in_words
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
+from dmlkit.workflow.durations import earlier_runs, input_size, remember_run
 from dmlkit.workflow.fingerprint import (
     fingerprint,
     fingerprint_code,
@@ -158,7 +159,8 @@ def run_workflow(
             stages=tuple(stage.name for stage in workflow.stages),
             data=data,
             out=str(out),
-            expected=manifests.earlier_seconds(out, workflow.name),
+            earlier=tuple(earlier_runs(out, workflow.name)),
+            size=input_size(files),
         )
         with follow_run(client, start, listeners) as followed:
             run._listener, run._history = followed.tell, followed.history
@@ -170,6 +172,7 @@ def run_workflow(
             document = _manifest(run, files, history)
             manifests.write_json(staging / "manifest.json", document)
             publish(staging, out, last="manifest.json")
+            remember_run(workflow.name, run.records.values(), files)
     return Result(out, document)
 
 

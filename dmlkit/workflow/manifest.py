@@ -11,7 +11,7 @@ from typing import Any
 
 from dmlkit.workflow.store import StageRecord
 
-__all__ = ["checksums", "earlier_seconds", "stage_entries", "versions", "write_json"]
+__all__ = ["checksums", "stage_entries", "versions", "write_json"]
 
 #: Files of the input that a manifest lists by name; of larger tables it keeps the count.
 LISTED_FILES = 100
@@ -38,16 +38,6 @@ def versions() -> dict[str, str]:
 def stage_entries(records: Iterable[StageRecord]) -> list[dict[str, Any]]:
     """Return the records of stages as JSON-able dictionaries."""
     return [asdict(record) for record in records]
-
-
-def earlier_seconds(out: Path, workflow: str) -> dict[str, float]:
-    """Return the seconds of each stage of the run that `out` has the manifest of, if any."""
-    try:
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-        stages = manifest["stages"] if manifest["workflow"] == workflow else []
-        return {stage["name"]: float(stage["seconds"]) for stage in stages}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def checksums(folder: Path) -> dict[str, str]:

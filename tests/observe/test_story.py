@@ -111,9 +111,9 @@ def test_a_run_whose_client_is_gone_does_not_go_on_for_ever(story: Story) -> Non
 
 def test_what_is_left_follows_from_an_earlier_run_and_this_ones_pace() -> None:
     story = Story(0.0)
-    expected = {"read": 10.0, "train": 100.0}
+    earlier = [{"seconds": {"read": 10.0, "train": 100.0}}]
     stages = ["read", "train"]
-    tell(story, 0.0, "workflow", state="started", workflow="w", stages=stages, expected=expected)
+    tell(story, 0.0, "workflow", state="started", workflow="w", stages=stages, earlier=earlier)
     tell(story, 0.0, "stage", stage="read", state="started")
     tell(story, 20.0, "stage", stage="read", state="done", seconds=20.0)
     tell(story, 20.0, "stage", stage="train", state="started")
