@@ -1,10 +1,9 @@
-"""`PanelLags`: what a series was some rows ago: lags, windows of rows, running means."""
+"""`PanelLags`: what a series, or its group, was some rows ago: lags, windows, running means."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,18 +11,22 @@ from dask.system import CPU_COUNT
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.by_entity import add_by_entity
-from dmlkit.features.panel_kernels import panel_features
+from dmlkit.features.panel_blocks import lagged_features
+from dmlkit.features.panel_groups import Aggregate, aggregated
 from dmlkit.features.panel_operations import LagFeature, Program, lag_features, program_of
-from dmlkit.features.panel_series import sort_panel
+from dmlkit.features.panel_series import (
+    new_instants,
+    pairs,
+    sort_panel,
+    starts_of,
+    time_numbers,
+)
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns, check_keys, check_new
 
 __all__ = ["PanelLags"]
-
-#: Blocks of series for each thread, so that none waits long for the others.
-BLOCKS_PER_THREAD = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class PanelLags:
         Values that a window needs for its feature not to be missing; without it, all of them.
     dtype : {"float32", "float64"}
         Of the features.
+    by : sequence of str
+        Columns that name a group of series (an item over all shops, a category). What the group
+        amounts to at each time takes the place of the value, see below.
+    aggregate : {"mean", "sum"}
+        Of the values that the group's series have at a time.
 
     Raises
     ------
@@ -65,7 +73,11 @@ class PanelLags:
     ============================ =====================================================
 
     Missing values are left out of windows. The names are ``{value}_lag7`` and
-    ``{value}_lag7_rolling_mean_28``.
+    ``{value}_lag7_rolling_mean_28``, of a group ``{value}_mean_by_{column}_lag7``.
+
+    With `by`, the rows of a group are the times at which any of its series has a row; its value is
+    the mean or sum over the series whose own is known then, and missing where none is. Sums are
+    exact, and so the same whatever the partitions. A row without a group has missing features.
 
     Examples
     --------
@@ -84,6 +96,13 @@ class PanelLags:
     3     4.0                    3.0
     4     NaN                    NaN
     5     5.0                    NaN
+
+    What both series were a row before, together:
+
+    >>> panel["item"] = "pear"
+    >>> both = PanelLags([1], by=["item"], aggregate="sum").transform(panel)
+    >>> both["y_sum_by_item_lag1"].tolist()
+    [nan, 6.0, 8.0, 4.0, nan, 6.0]
     """
 
     kind: ClassVar[str] = "panel_lags"
@@ -95,12 +114,18 @@ class PanelLags:
     value: str = "y"
     min_samples: int | None = None
     dtype: str = "float32"
+    by: Sequence[str] = ()
+    aggregate: Aggregate = "mean"
 
     def __post_init__(self) -> None:
         # Keys of TOML and JSON are text.
         transforms = {_whole(lag): tuple(texts) for lag, texts in self.transforms.items()}
         object.__setattr__(self, "transforms", transforms)
         object.__setattr__(self, "lags", tuple(self.lags))
+        by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        object.__setattr__(self, "by", by)
+        if self.aggregate not in get_args(Aggregate):
+            raise ConfigurationError(f"aggregate is {self.aggregate!r}: write 'mean' or 'sum'.")
         if self.dtype not in ("float64", "float32"):
             raise ConfigurationError(f"dtype is {self.dtype!r}: write 'float64' or 'float32'.")
         if self.min_samples is not None and self.min_samples < 1:
@@ -120,22 +145,27 @@ class PanelLags:
 
     @property
     def entity(self) -> tuple[str, ...]:
-        """The column that names the series."""
-        return (self.series,)
+        """The columns that name what has lags: the series, or its group."""
+        return tuple(self.by) or (self.series,)
 
     @property
     def required_columns(self) -> list[str]:
         """The columns that are read."""
-        return [self.series, self.time, self.value]
+        return list(dict.fromkeys([self.series, self.time, self.value, *self.by]))
 
     @property
     def history(self) -> pd.Timedelta:
         """How far back it looks: rows are counted, so as far as there are any."""
         return pd.Timedelta.max
 
+    @property
+    def of(self) -> str:
+        """What has lags: the value, or what the group's values amount to."""
+        return "_".join([self.value, self.aggregate, "by", *self.by]) if self.by else self.value
+
     def get_feature_names_out(self) -> list[str]:
         """Return the names of the columns that `transform` adds."""
-        return [feature.name(self.value) for feature in self.features]
+        return [feature.name(self.of) for feature in self.features]
 
     def fit(self, frame: Any) -> "PanelLags":
         """Do nothing but check the columns: there is nothing to learn."""
@@ -198,20 +228,17 @@ class PanelLags:
     def compute(self, rows: SortedRows, *others: Rows) -> dict[str, Any]:  # noqa: ARG002
         """Return the features of sorted rows."""
         codes, times = rows.event_codes, rows.event_times
-        begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-        starts = np.r_[0, begins, len(codes)] if len(codes) else np.zeros(1, np.int64)
-        same = (times[1:] == times[:-1]) & (codes[1:] == codes[:-1]) & (codes[1:] >= 0)
-        if same.any():
-            row = int(np.flatnonzero(same)[0])
+        again = ~new_instants(codes, times) & (codes >= 0)
+        if not self.by and again.any():
+            row = int(np.flatnonzero(again)[0])
             name = rows.event_column(self.series).iloc[row]
             raise InputError(
                 f"Series {name!r} has two rows at {rows.event_column(self.time).iloc[row]}. A "
                 "series has one value at a time: add them up, or drop the repeated ones."
             )
-        values = _numbers(rows.event_column(self.value))
-        found = self.lagged(values, starts.astype(np.int64))
+        found = self._of_sorted(_numbers(rows.event_column(self.value)), codes, times)
         if len(rows.codes) != len(codes):
-            own = np.isin(_pairs(codes, times), _pairs(rows.codes, rows.times))
+            own = np.isin(pairs(codes, times), pairs(rows.codes, rows.times))
             found = found[:, own]
         found[:, rows.codes < 0] = np.nan
         return dict(zip(self.get_feature_names_out(), found, strict=True))
@@ -229,42 +256,14 @@ class PanelLags:
         shift : int
             Rows that all lags are longer.
         """
-        program = self.program
-        targets = program.targets + np.array([0, 0, shift, 0])
-        found = np.empty((len(program.targets), len(values)), self.dtype)
-        parts = BLOCKS_PER_THREAD * threads if threads > 1 else 1
-        cuts = np.searchsorted(starts, np.linspace(0, len(values), parts + 1))
-        cuts[0], cuts[-1] = 0, len(starts) - 1
-
-        def run(part: int) -> None:
-            begin, end = cuts[part], cuts[part + 1]
-            if begin >= end:
-                return
-            first, stop = starts[begin], starts[end]
-            panel_features(
-                values[first:stop].astype(np.float64),
-                starts[begin : end + 1] - first,
-                program.operations,
-                program.parameters,
-                targets,
-                found,
-                first,
-            )
-
-        if threads == 1:
-            run(0)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(run, range(parts)))
-        declared: list[Any] = [None] * len(found)
-        for target, place in enumerate(program.order):
-            declared[place] = target
-        return found if declared == list(range(len(found))) else found[declared]
+        return lagged_features(self.program, values, starts, self.dtype, threads, shift)
 
     def explain(self) -> str:
         """Tell in a sentence what it does."""
-        told = ", ".join(feature.name(self.value) for feature in self.features)
-        return f"by {self.series!r} and in the order of {self.time!r}: {told}"
+        told = ", ".join(self.get_feature_names_out())
+        return (
+            f"by {' and '.join(map(repr, self.entity))} and in the order of {self.time!r}: {told}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the declaration as JSON-able values."""
@@ -279,6 +278,8 @@ class PanelLags:
         }
         if self.min_samples is not None:
             document["min_samples"] = self.min_samples
+        if self.by:
+            document |= {"by": list(self.by), "aggregate": self.aggregate}
         return document
 
     @classmethod
@@ -288,10 +289,35 @@ class PanelLags:
 
     def _of_whole(self, frame: pd.DataFrame, threads: int) -> pd.DataFrame:
         rows = sort_panel(frame, self.series, self.time)
-        found = self.lagged(_numbers(rows.frame[self.value]), rows.starts, threads)
+        values = _numbers(rows.frame[self.value])
+        if self.by:
+            found = self._of_groups(rows.frame, values, threads)
+        else:
+            found = self.lagged(values, rows.starts, threads)
         features = dict(zip(self.get_feature_names_out(), found, strict=True))
         added = pd.DataFrame(features, index=rows.frame.index, copy=False)
         return pd.concat([rows.frame, added], axis=1)
+
+    def _of_groups(self, frame: pd.DataFrame, values: np.ndarray, threads: int) -> np.ndarray:
+        """Return the features of the groups of rows in any order."""
+        codes = frame.groupby(list(self.by), sort=False, observed=True).ngroup().to_numpy()
+        times = time_numbers(frame[self.time])
+        order = np.lexsort((times, codes))
+        found = np.empty((len(self.features), len(frame)), self.dtype)
+        found[:, order] = self._of_sorted(values[order], codes[order], times[order], threads)
+        found[:, codes < 0] = np.nan
+        return found
+
+    def _of_sorted(
+        self, values: np.ndarray, codes: np.ndarray, times: np.ndarray, threads: int = 1
+    ) -> np.ndarray:
+        """Return the features of rows that are sorted by series or group, and time."""
+        if not self.by:
+            return self.lagged(values, starts_of(codes), threads)
+        new = new_instants(codes, times)
+        places = np.cumsum(new) - 1
+        totals = aggregated(values.astype(np.float64), places, int(new.sum()), self.aggregate)
+        return self.lagged(totals, starts_of(codes[new]), threads)[:, places]
 
 
 def _whole(lag: Any) -> Any:
@@ -302,10 +328,3 @@ def _numbers(values: pd.Series) -> np.ndarray:
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "f":
         return values.to_numpy()
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _pairs(codes: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return keys of rows as values that can be compared."""
-    pairs = np.empty(len(codes), dtype=[("code", np.int64), ("time", np.int64)])
-    pairs["code"], pairs["time"] = codes, times
-    return pairs

@@ -9,7 +9,7 @@ import pandas as pd
 from dmlkit.errors import InputError
 from dmlkit.features.step import check_columns
 
-__all__ = ["SeriesRows", "sort_panel", "time_numbers"]
+__all__ = ["SeriesRows", "new_instants", "pairs", "sort_panel", "starts_of", "time_numbers"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,27 @@ def _starts(series: pd.Series) -> np.ndarray:
     codes: Any = series.cat.codes if isinstance(series.dtype, pd.CategoricalDtype) else series
     if not isinstance(codes.dtype, np.dtype):
         codes = pd.Series(pd.factorize(codes)[0])
-    values = codes.to_numpy()
-    return np.r_[0, np.flatnonzero(values[1:] != values[:-1]) + 1, len(values)].astype(np.int64)
+    return starts_of(codes.to_numpy())
+
+
+def starts_of(codes: np.ndarray) -> np.ndarray:
+    """Return where runs of equal numbers begin, and how many numbers there are."""
+    if not len(codes):
+        return np.zeros(1, np.int64)
+    return np.r_[0, np.flatnonzero(codes[1:] != codes[:-1]) + 1, len(codes)].astype(np.int64)
+
+
+def new_instants(codes: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return which sorted rows are of another series or time than the one before."""
+    changes = (times[1:] != times[:-1]) | (codes[1:] != codes[:-1])
+    return np.r_[True, changes][: len(codes)]
+
+
+def pairs(codes: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return series and times of rows as values that can be compared."""
+    found = np.empty(len(codes), dtype=[("code", np.int64), ("time", np.int64)])
+    found["code"], found["time"] = codes, times
+    return found
 
 
 def _rising(times: np.ndarray, starts: np.ndarray) -> bool:
