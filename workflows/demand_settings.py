@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dmlkit import read_table
 from dmlkit.boosting import XGBRegressor
 from dmlkit.features import Calendar, Columns, FeatureSet, Holidays, PanelLags
+from dmlkit.features.panel_groups import Aggregate
 from dmlkit.forecasting import Forecaster, transform_from_dict
 from dmlkit.forecasting.panel import Gaps
 from dmlkit.tables import Column, Schema
@@ -69,11 +70,28 @@ class Forecast(Settings):
     levels: tuple[float, ...] = (80.0,)
 
 
+class Group(Settings):
+    """What the model sees of all series that share the values of some static columns."""
+
+    by: tuple[str, ...] = Field(min_length=1)
+    aggregate: Aggregate = "mean"
+    lags: tuple[int, ...] = ()
+    on_lags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def step(self, min_samples: int | None) -> PanelLags:
+        """Return the feature step."""
+        on_lags = {int(lag): texts for lag, texts in self.on_lags.items()}
+        return PanelLags(
+            self.lags, on_lags, min_samples=min_samples, by=self.by, aggregate=self.aggregate
+        )
+
+
 class Features(Settings):
     """What the model sees."""
 
     lags: tuple[int, ...] = (1, 7, 14, 21, 28)
     on_lags: dict[str, tuple[str, ...]] = ON_LAGS
+    groups: tuple[Group, ...] = ()
     min_samples: int | None = 1
     min_history: int = Field(28, ge=0)
     calendar: tuple[str, ...] = ("weekday", "day_of_month", "day_of_year")
@@ -85,25 +103,33 @@ class Features(Settings):
     categorical: tuple[str, ...] = ()
 
     def columns(self, generated: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the known and the static columns."""
-        known, static = (GENERATED_KNOWN, GENERATED_STATIC) if generated else ((), ())
-        return (
-            known if self.known is None else self.known,
-            static if self.static is None else self.static,
-        )
+        """Return the known and the static columns; what names a group is static."""
+        known, static = self._seen(generated)
+        named = [name for group in self.groups for name in group.by]
+        return known, tuple(dict.fromkeys([*static, *named]))
 
     def steps(self, generated: bool) -> FeatureSet:
         """Return the feature steps."""
         on_lags = {int(lag): texts for lag, texts in self.on_lags.items()}
         steps: list[Any] = [PanelLags(self.lags, on_lags, min_samples=self.min_samples)]
+        for group in self.groups:
+            steps.append(group.step(self.min_samples))
         if self.calendar:
             steps.append(Calendar("ds", self.calendar))
         if self.holidays is not None:
             steps.append(Holidays("ds", self.holidays))
-        if columns := [name for part in self.columns(generated) for name in part]:
+        if columns := [name for part in self._seen(generated) for name in part]:
             categorical = [name for name in self.categorical if name in columns]
             steps.append(Columns(columns, categorical=categorical))
         return FeatureSet(steps)
+
+    def _seen(self, generated: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the known and the static columns that are features themselves."""
+        known, static = (GENERATED_KNOWN, GENERATED_STATIC) if generated else ((), ())
+        return (
+            known if self.known is None else self.known,
+            static if self.static is None else self.static,
+        )
 
 
 class Model(BaseModel):

@@ -1,9 +1,9 @@
 """Forecasts of many series: one model for a long panel, backtests, baselines, intervals."""
 
 from dmlkit.forecasting.backtest import interval_margins
-from dmlkit.forecasting.fitted import add_bounds, quantile_name
 from dmlkit.forecasting.forecaster import Forecaster
 from dmlkit.forecasting.frequency import Frequency
+from dmlkit.forecasting.intervals import add_bounds, quantile_name
 from dmlkit.forecasting.metrics import ForecastEvaluation, evaluate_forecasts
 from dmlkit.forecasting.panel import gather_series, regular_panel
 from dmlkit.forecasting.transforms import (

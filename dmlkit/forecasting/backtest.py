@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.forecasting.fitted import FORECAST, own_bounds, quantile_name
+from dmlkit.forecasting.intervals import FORECAST, own_bounds, quantile_name
 from dmlkit.forecasting.origin import Cutoff
 from dmlkit.forecasting.panel import VALUE
 

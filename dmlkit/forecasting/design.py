@@ -10,8 +10,10 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError
 from dmlkit.features import FeatureSet, PanelLags
+from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import SeriesRows
 from dmlkit.forecasting.frequency import Frequency
+from dmlkit.forecasting.groups import lagged_groups
 from dmlkit.forecasting.origin import Origins
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
 from dmlkit.forecasting.transforms import TargetTransform, apply_all
@@ -28,7 +30,8 @@ class Design:
     Attributes
     ----------
     features : FeatureSet
-        One `PanelLags` of ``y``, and steps that look at one row at a time.
+        One `PanelLags` of the series' ``y``, others of groups of series, and steps that look at
+        one row at a time.
     frequency : Frequency
     transforms : tuple of TargetTransform
     static : tuple of str
@@ -51,23 +54,34 @@ class Design:
 
     def __post_init__(self) -> None:
         lags = [step for step in self.features.steps if isinstance(step, PanelLags)]
-        if len(lags) != 1 or lags[0].value != VALUE:
+        own = [step for step in lags if not step.by]
+        if len(own) != 1 or any(step.value != VALUE for step in lags):
             raise ConfigurationError(
-                f"A forecaster needs one step PanelLags of {VALUE!r} among its features; there are "
-                f"{len(lags)}."
+                f"A forecaster needs one step PanelLags of {VALUE!r} without `by` among its "
+                f"features, and none of another column; there are {len(own)}."
             )
-        others = [s for s in self.features.steps if hasattr(s, "history") and s is not lags[0]]
+        others = [s for s in self.features.steps if hasattr(s, "history") and s not in lags]
         if others:
             raise ConfigurationError(
                 f"A forecaster takes PanelLags and steps that look at one row; this one looks at "
                 f"others: {others[0].explain()}."
             )
+        changing = [name for step in lags for name in step.by if name not in self.static]
+        if changing:
+            raise ConfigurationError(
+                f"Lags of groups by {changing[0]!r}: name it in `static` too. A series stays in "
+                "its group."
+            )
 
     @cached_property
     def lags(self) -> PanelLags:
         """The lags of the value."""
-        found: PanelLags = next(s for s in self.features.steps if isinstance(s, PanelLags))
-        return found
+        return next(s for s in self.features.steps if isinstance(s, PanelLags) and not s.by)
+
+    @cached_property
+    def groups(self) -> tuple[PanelLags, ...]:
+        """The lags of groups of series."""
+        return tuple(s for s in self.features.steps if isinstance(s, PanelLags) and s.by)
 
     @property
     def names(self) -> list[str]:
@@ -86,7 +100,9 @@ class Design:
         given = {SERIES, TIME, VALUE, *self.static}
         return [name for name in self.features.required_columns if name not in given]
 
-    def training_rows(self, rows: SeriesRows, origins: Origins, shift: int) -> pd.DataFrame:
+    def training_rows(
+        self, rows: SeriesRows, origins: Origins, shift: int, sums: Sequence[GroupSums] = ()
+    ) -> pd.DataFrame:
         """Return features, target and weight of the rows before the origins.
 
         Parameters
@@ -95,19 +111,29 @@ class Design:
         origins : Origins
         shift : int
             Rows that all lags are longer: a model for later steps sees no newer rows.
+        sums : sequence of GroupSums
+            One for each of `groups`.
         """
         taken, starts = origins.history()
         history = rows.frame.iloc[taken].reset_index(drop=True)
-        target, _ = apply_all(self.transforms, _values(history), starts)
+        target, _ = self.transformed(history, starts)
         lagged = self.lags.lagged(target, starts, shift=shift)
         age = np.repeat(starts[1:], np.diff(starts)) - 1 - np.arange(len(history))
         place = np.arange(len(history)) - np.repeat(starts[:-1], np.diff(starts))
         used = np.isfinite(target) & (place >= self.min_history)
         names = self.lags.get_feature_names_out()
         columns = dict(zip(names, lagged[:, used], strict=True))
+        columns |= lagged_groups(self, history, starts, used, sums, shift)
         seen = self.at_rows(history[used].reset_index(drop=True), columns)
         weight = self._weights(history, age)[used]
         return seen.assign(**{TARGET: target[used], WEIGHT: weight})
+
+    def transformed(
+        self, history: pd.DataFrame, starts: np.ndarray
+    ) -> tuple[np.ndarray, Sequence[Any]]:
+        """Return the transformed values of a history, and what undoes the transforms."""
+        values = history[VALUE].to_numpy(dtype=np.float64, na_value=np.nan)
+        return apply_all(self.transforms, values, starts)
 
     def at_rows(self, rows: pd.DataFrame, lagged: Mapping[str, np.ndarray]) -> pd.DataFrame:
         """Return the features of rows whose lagged values are known."""
@@ -124,14 +150,3 @@ class Design:
         if self.half_life is not None:
             weight = weight * 0.5 ** (age / self.half_life)
         return weight
-
-
-def _values(history: pd.DataFrame) -> np.ndarray:
-    return history[VALUE].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def transformed_history(
-    design: Design, history: pd.DataFrame, starts: np.ndarray
-) -> tuple[np.ndarray, Sequence[Any]]:
-    """Return the transformed values of a history, and what undoes the transforms."""
-    return apply_all(design.transforms, _values(history), starts)

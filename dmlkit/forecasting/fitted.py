@@ -1,4 +1,4 @@
-"""`Fitted`: what workers need to forecast the series of a partition."""
+"""`Fitted`: what workers need to forecast the series of a partition; forecasts of a whole panel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,27 +8,33 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import InputError
-from dmlkit.features.panel_series import sort_panel
+from dmlkit.features.panel_groups import GroupSums
+from dmlkit.features.panel_series import SeriesRows, sort_panel
 from dmlkit.forecasting.baselines import naive2, naive_scales, seasonal_naive
 from dmlkit.forecasting.design import Design
-from dmlkit.forecasting.origin import Cutoff, future_rows, origins_of
+from dmlkit.forecasting.groups import merged, partial_sums, sums_of_groups
+from dmlkit.forecasting.intervals import FORECAST, add_bounds, interval_scale, quantile_name
+from dmlkit.forecasting.origin import Cutoff, Origins, future_rows, origins_of
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
-from dmlkit.forecasting.recursion import forecast_series
-from dmlkit.graph import for_all, for_each
+from dmlkit.forecasting.recursion import Beginning, Course, next_step, sums_of_latest, undone
+from dmlkit.graph import add_up, for_all, for_each
 
-__all__ = [
-    "FORECAST",
-    "Fitted",
-    "add_bounds",
-    "bound_names",
-    "forecast_lazily",
-    "own_bounds",
-    "quantile_name",
-]
+__all__ = ["Fitted", "forecast_lazily"]
 
-#: The column with the expected course of a series.
-FORECAST = "yhat"
+
+@dataclass(frozen=True)
+class Known:
+    """What a partition knows before its first forecast.
+
+    Attributes
+    ----------
+    beginning : Beginning
+    columns : pd.DataFrame
+        Of the rows to forecast, step after step: all but the forecasts.
+    """
+
+    beginning: Beginning
+    columns: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,22 @@ class Fitted:
     minimum: float | None
     margins: Mapping[float, np.ndarray] = field(default_factory=dict)
 
-    def forecast(
-        self, panel: pd.DataFrame, horizon: int, cutoff: Cutoff, *, judged: bool = False
-    ) -> pd.DataFrame:
-        """Return the forecasts of a partition's series, step after step.
+    def known(
+        self,
+        panel: pd.DataFrame,
+        sums: Sequence[GroupSums],
+        horizon: int,
+        cutoff: Cutoff,
+        judged: bool,
+    ) -> Known:
+        """Return what the series of a partition are before the first step.
 
         Parameters
         ----------
         panel : pd.DataFrame
             Whole series, with a row at each step.
+        sums : sequence of GroupSums
+            Of the groups of these series up to the cutoff, one for each of the design's `groups`.
         horizon : int
         cutoff : Cutoff
         judged : bool
@@ -77,23 +90,42 @@ class Fitted:
             without calibrated bounds.
         """
         rows = sort_panel(panel, SERIES, TIME)
-        design = self.design
-        origins = origins_of(rows, cutoff, design.frequency)
-        future = future_rows(rows, origins, horizon, design.frequency, design.known)
-        found = np.empty((0, horizon, max(len(self.quantiles), 1)))
-        if len(origins.stops):
-            found = forecast_series(
-                design, self.models, self.steps_per_model, rows, origins, future
-            )
+        frequency = self.design.frequency
+        origins = origins_of(rows, cutoff, frequency)
+        future = future_rows(rows, origins, horizon, frequency, self.design.known)
+        columns = self._columns(rows, origins, future, horizon, judged)
+        return Known(Beginning.of(self.design, rows, origins, future, sums), columns)
+
+    def next_step(
+        self, known: Known, course: Course | None, sums: Sequence[GroupSums] | None = None
+    ) -> Course:
+        """Forecast one more step; without a course, the first one."""
+        begun = Course.begun(known.beginning) if course is None else course
+        models, size = self.models, self.steps_per_model
+        return next_step(self.design, models, size, known.beginning, begun, sums)
+
+    def frame(self, known: Known, course: Course) -> pd.DataFrame:
+        """Return forecasts as a table, step after step."""
+        found = undone(self.design, known.beginning, course)
         if self.minimum is not None:
             found = np.maximum(found, self.minimum)
+        # Of the column "step" on: the forecasts come right behind it.
+        before, after = known.columns.iloc[:, :3], known.columns.iloc[:, 3:]
+        predictions = {name: found[:, :, k].T.ravel() for k, name in self._predictions()}
+        whole = pd.concat([before.assign(**predictions), after], axis=1)
+        if VALUE in whole:
+            return whole
+        bounded = add_bounds(whole, self.quantiles, self.margins, self.minimum)
+        return bounded.drop(columns="scale")
+
+    def _columns(
+        self, rows: SeriesRows, origins: Origins, future: pd.DataFrame, horizon: int, judged: bool
+    ) -> pd.DataFrame:
         taken, starts = origins.history()
         values = rows.frame[VALUE].to_numpy(dtype=np.float64, na_value=np.nan)[taken]
         absolute, squared = naive_scales(values, starts, self.season)
-        series = len(starts) - 1
         columns: dict[str, Any] = {SERIES: future[SERIES], TIME: future[TIME]}
-        columns["step"] = np.repeat(np.arange(1, horizon + 1, dtype=np.int32), series)
-        columns |= {name: found[:, :, k].T.ravel() for k, name in self._predictions()}
+        columns["step"] = np.repeat(np.arange(1, horizon + 1, dtype=np.int32), len(starts) - 1)
         columns["scale"] = np.tile(interval_scale(absolute, squared), horizon)
         if judged:
             cut = rows.frame[TIME].iloc[origins.stops - 1]
@@ -105,110 +137,39 @@ class Fitted:
             columns["naive2"] = baseline.T.ravel()
             columns["scale_mase"] = np.tile(absolute, horizon)
             columns["scale_rmsse"] = np.tile(squared, horizon)
-            return pd.DataFrame(columns)
-        bounded = add_bounds(pd.DataFrame(columns), self.quantiles, self.margins, self.minimum)
-        return bounded.drop(columns="scale")
+        return pd.DataFrame(columns)
 
     def _predictions(self) -> list[tuple[int, str]]:
         own = [(place, quantile_name(level)) for place, level in enumerate(self.quantiles)]
         return [(len(self.quantiles) // 2, FORECAST), *own]
 
 
-def add_bounds(
-    forecasts: pd.DataFrame,
-    quantiles: Sequence[float],
-    margins: Mapping[float, np.ndarray],
-    minimum: float | None = None,
-) -> pd.DataFrame:
-    """Return forecasts with the bounds of calibrated intervals.
-
-    Parameters
-    ----------
-    forecasts : pd.DataFrame
-        With ``step``, ``scale``, ``yhat`` and the quantiles of the model.
-    quantiles : sequence of float
-    margins : mapping of float to (horizon,) array
-    minimum : float, optional
-        No bound is below it.
-
-    Raises
-    ------
-    InputError
-        The margins are for fewer steps.
-    """
-    names = [quantile_name(level) for level in quantiles] or [FORECAST]
-    point, scale = forecasts[FORECAST].to_numpy(), forecasts["scale"].to_numpy()
-    step = forecasts["step"].to_numpy()
-    columns: dict[str, Any] = {}
-    for level, of_step in margins.items():
-        if len(step) and step.max() > len(of_step):
-            raise InputError(
-                f"The intervals are calibrated for {len(of_step)} steps, but {step.max()} are to "
-                "be forecast. Calibrate with a backtest over as many."
-            )
-        margin = scale * np.asarray(of_step)[step - 1]
-        low, high = own_bounds(quantiles, level)
-        # A negative margin narrows the model's own bounds, but never past the forecast.
-        lower = np.minimum(forecasts[names[low]].to_numpy() - margin, point)
-        upper = np.maximum(forecasts[names[high]].to_numpy() + margin, point)
-        bounds = bound_names(level)
-        columns |= {bounds[0]: lower if minimum is None else np.maximum(lower, minimum)}
-        columns |= {bounds[1]: upper}
-    return forecasts.assign(**columns)
-
-
-def own_bounds(quantiles: Sequence[float], level: float) -> tuple[int, int]:
-    """Return which predictions of a model are its own bounds at a level: the middle one or a pair.
-
-    The pair is that of the quantiles nearest to the level's.
-    """
-    tail = (1 - level / 100) / 2
-    if len(quantiles) < 3:
-        return len(quantiles) // 2, len(quantiles) // 2
-    lower = int(np.argmin([abs(each - tail) for each in quantiles]))
-    upper = int(np.argmin([abs(each - (1 - tail)) for each in quantiles]))
-    return lower, upper
-
-
-def interval_scale(absolute: np.ndarray, squared: np.ndarray) -> np.ndarray:
-    """Return the unit in which a series' intervals are wide: its seasonal differences.
-
-    Where these tell nothing (a constant or short history), its differences from row to row, or 1.
-    """
-    scale = np.where(absolute > 0, absolute, np.sqrt(squared))
-    return np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
-
-
-def quantile_name(level: float) -> str:
-    """Return the column of a quantile.
-
-    Examples
-    --------
-    >>> quantile_name(0.1)
-    'yhat_q10'
-    """
-    return f"{FORECAST}_q{100 * level:g}"
-
-
-def bound_names(level: float) -> tuple[str, str]:
-    """Return the columns of an interval's bounds.
-
-    Examples
-    --------
-    >>> bound_names(80)
-    ('yhat_lo_80', 'yhat_hi_80')
-    """
-    return f"{FORECAST}_lo_{level:g}", f"{FORECAST}_hi_{level:g}"
-
-
 def forecast_lazily(
     fitted: Fitted, panel: Any, horizon: int, cutoff: Cutoff, *, judged: bool
 ) -> Any:
-    """Return the forecasts of all series of a Dask frame, as lazily as it is."""
-    shared = for_all(_same, fitted)
-    meta = fitted.forecast(panel._meta, horizon, cutoff, judged=judged)
-    parts = for_each(_forecast, panel.to_delayed(), shared, horizon, cutoff, judged, meta)
-    return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="forecast")
+    """Return the forecasts of all series of a Dask frame, as lazily as it is.
+
+    Where features look at groups, all partitions make a step before any makes the next.
+    """
+    design, shared = fitted.design, for_all(_same, fitted)
+    parts = panel.to_delayed()
+    empty = fitted.known(
+        panel._meta, partial_sums(panel._meta, design, cutoff), horizon, cutoff, judged
+    )
+    no_course = Course.begun(empty.beginning)
+    nothing = np.empty((0, max(len(fitted.quantiles), 1)))
+    meta = fitted.frame(empty, Course((nothing,) * horizon, no_course.points, no_course.groups))
+    if not design.groups:
+        found = for_each(_forecast, parts, shared, horizon, cutoff, judged, meta)
+        return dd.from_delayed(found, meta=meta, verify_meta=False, prefix="forecast")
+    sums = sums_of_groups(panel, design, cutoff)
+    known = for_each(_known, parts, sums, shared, horizon, cutoff, judged)
+    courses = for_each(_next_step, known, shared, None, None)
+    for _ in range(1, horizon):
+        latest = add_up(for_each(_sums_of_latest, known, courses), merged)
+        courses = for_each(_next_step, known, shared, courses, latest)
+    found = for_each(_frame, known, shared, courses, meta)
+    return dd.from_delayed(found, meta=meta, verify_meta=False, prefix="forecast")
 
 
 def _same(fitted: Fitted) -> Fitted:
@@ -223,5 +184,33 @@ def _forecast(
     judged: bool,
     meta: pd.DataFrame,
 ) -> pd.DataFrame:
-    found = fitted.forecast(panel, horizon, cutoff, judged=judged)
-    return found if len(found) else meta
+    known = fitted.known(panel, (), horizon, cutoff, judged)
+    course = None
+    for _ in range(horizon if len(known.columns) else 0):
+        course = fitted.next_step(known, course)
+    return meta if course is None else fitted.frame(known, course)
+
+
+def _known(
+    panel: pd.DataFrame,
+    sums: list[GroupSums],
+    fitted: Fitted,
+    horizon: int,
+    cutoff: Cutoff,
+    judged: bool,
+) -> Known:
+    return fitted.known(panel, sums, horizon, cutoff, judged)
+
+
+def _next_step(
+    known: Known, fitted: Fitted, course: Course | None, sums: list[GroupSums] | None
+) -> Course:
+    return fitted.next_step(known, course, sums)
+
+
+def _sums_of_latest(known: Known, course: Course) -> list[GroupSums]:
+    return sums_of_latest(known.beginning, course)
+
+
+def _frame(known: Known, fitted: Fitted, course: Course, meta: pd.DataFrame) -> pd.DataFrame:
+    return fitted.frame(known, course) if len(known.columns) else meta

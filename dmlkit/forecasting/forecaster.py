@@ -39,8 +39,9 @@ class Forecaster:
     frequency : str or int
         How far apart the rows of a series are, see `Frequency`.
     features : FeatureSet or sequence of steps
-        A `PanelLags` of ``y`` and steps that look at one row at a time. Columns that these read
-        must be known of the future, unless they are `static`.
+        A `PanelLags` of ``y``, others of it `by` groups of series, and steps that look at one row
+        at a time. Columns that are read must be known of the future, unless they are `static`;
+        those that name groups must be.
     transforms : sequence of TargetTransform
         What the model learns instead of ``y``, undone in forecasts.
     static : sequence of str
@@ -74,6 +75,9 @@ class Forecaster:
 
     Notes
     -----
+    With target transforms, a group amounts to the mean or sum of its series' transformed values; in
+    forecasts, of those forecast for the step before. Series that have ended count up to their end.
+
     A row whose ``y`` is missing trains nothing, and windows leave it out. A new series is forecast
     from its first known value on. Values below 0 (returns) are kept as they are. Forecasts depend
     on the history alone, not on partitions: the same history gives the same bits.
@@ -127,6 +131,11 @@ class Forecaster:
             weight,
             half_life,
         )
+        if self.design.groups and not common_end:
+            raise ConfigurationError(
+                "Lags of groups need common_end=True: where each series has an end of its own, a "
+                "group would tell of days that lie ahead of one of them."
+            )
         self.models_: tuple[Any, ...] = ()
         self.margins_: dict[float, Any] = {}
         self._panel: Prepared | None = None

@@ -63,6 +63,10 @@ class Frequency:
         unit = np.timedelta64(1, _unit_of(time)) / np.timedelta64(1, "ns")
         return numbers / (self._fixed().value / unit)  # type: ignore[union-attr]
 
+    def whole_steps(self, time: pd.Series) -> np.ndarray:
+        """Return times as whole numbers of steps: what lies between two is of the earlier one."""
+        return np.floor(self.steps(time) + 1e-6).astype(np.int64)
+
     def ahead(self, time: pd.Series, steps: Any) -> pd.Series:
         """Return the times so many steps later (a number, or one for each time)."""
         counts = np.broadcast_to(np.asarray(steps), len(time))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dmlkit.errors import InputError
 from dmlkit.features.step import check_columns
-from dmlkit.forecasting.fitted import FORECAST, bound_names
+from dmlkit.forecasting.intervals import FORECAST, bound_names
 from dmlkit.forecasting.panel import SERIES, VALUE
 from dmlkit.graph import add_up, for_each
 

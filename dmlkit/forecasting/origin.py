@@ -11,7 +11,7 @@ from dmlkit.features.panel_series import SeriesRows, time_numbers
 from dmlkit.forecasting.frequency import Frequency
 from dmlkit.forecasting.panel import SERIES, TIME, VALUE
 
-__all__ = ["Cutoff", "Origins", "future_rows", "origins_of"]
+__all__ = ["Cutoff", "Origins", "end_of", "future_rows", "origins_of", "past_of"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def origins_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origin
         stops = np.maximum(newest[ends - 1] + 1 - cutoff.back, firsts)
         chosen = stops > firsts
     else:
-        last = frequency.ahead(pd.Series([cutoff.last]).astype(frame[TIME].dtype), -cutoff.back)
-        until = time_numbers(last)[0]
+        until = time_numbers(end_of(rows, cutoff, frequency))[0]
         times = time_numbers(frame[TIME])
         stops = firsts + _counts(times <= until, rows.starts)
         chosen = stops > firsts
@@ -73,6 +72,21 @@ def origins_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origin
     seen = np.r_[0, np.cumsum(known)]
     chosen &= seen[stops] > seen[firsts]
     return Origins(firsts[chosen], stops[chosen], ends[chosen])
+
+
+def past_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> Origins:
+    """Return all series with a row before or at a cutoff, also those that ended before it."""
+    until = time_numbers(end_of(rows, cutoff, frequency))[0]
+    firsts, ends = rows.starts[:-1], rows.starts[1:]
+    stops = firsts + _counts(time_numbers(rows.frame[TIME]) <= until, rows.starts)
+    begun = stops > firsts
+    return Origins(firsts[begun], stops[begun], ends[begun])
+
+
+def end_of(rows: SeriesRows, cutoff: Cutoff, frequency: Frequency) -> pd.Series:
+    """Return the last time that is past, as a column of one row."""
+    last = pd.Series([cutoff.last]).astype(rows.frame[TIME].dtype)
+    return frequency.ahead(last, -cutoff.back)
 
 
 def future_rows(

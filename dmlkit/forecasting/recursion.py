@@ -1,7 +1,7 @@
 """Forecasts of the series of one partition, step by step, all series at once.
 
-Of each series only its last rows are kept, as many as the features look back, and of running means
-their state: that gives the same bits as the whole series would.
+What a partition knows before the first step is a `Beginning`, and what it has forecast a `Course`:
+nothing is changed in place, so that any step can be made again on another worker.
 """
 
 from collections.abc import Sequence
@@ -11,59 +11,99 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dmlkit.features.panel_kernels import latest_features, running_states
+from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import SeriesRows
-from dmlkit.forecasting.design import Design, transformed_history
+from dmlkit.forecasting.design import Design
 from dmlkit.forecasting.origin import Origins
+from dmlkit.forecasting.tails import GroupTails, Tails, widened
 from dmlkit.forecasting.transforms import undo_all
 
-__all__ = ["Tails", "forecast_series", "predicted"]
+__all__ = ["Beginning", "Course", "next_step", "sums_of_latest", "undone"]
 
 
 @dataclass(frozen=True)
-class Tails:
-    """The ends of series, with room for forecasts.
+class Beginning:
+    """What the series of a partition are before the first step.
 
     Attributes
     ----------
-    rows : (series, width + horizon) float64 array
-        Of the transformed target; NaN before a series begins and where nothing is forecast yet.
-    width : int
-    states : (series, k, 2) float64 array
-        Of running operations before the first column.
+    future : pd.DataFrame
+        From `future_rows`.
+    series : int
+    tails : Tails
+    groups : tuple of GroupTails
+        One for each of the design's `groups`.
     undoing : sequence of (series, m) arrays
         What undoes the target transforms.
     """
 
-    rows: np.ndarray
-    width: int
-    states: np.ndarray
+    future: pd.DataFrame
+    series: int
+    tails: Tails
+    groups: tuple[GroupTails, ...]
     undoing: Sequence[np.ndarray]
 
     @classmethod
-    def of(cls, design: Design, rows: SeriesRows, origins: Origins, horizon: int) -> "Tails":
-        """Take the ends of the histories before the origins."""
+    def of(
+        cls,
+        design: Design,
+        rows: SeriesRows,
+        origins: Origins,
+        future: pd.DataFrame,
+        sums: Sequence[GroupSums] = (),
+    ) -> "Beginning":
+        """Take the ends of the histories before the origins, and of their groups."""
         taken, starts = origins.history()
-        values, undoing = transformed_history(design, rows.frame.iloc[taken], starts)
-        width = max(feature.reach for feature in design.lags.features)
-        place = starts[1:, None] - width + np.arange(width)
-        there = place >= starts[:-1, None]
-        tails = np.full((len(starts) - 1, width + horizon), np.nan)
-        tails[:, :width][there] = values[place[there]]
-        program = design.lags.program
-        states = running_states(values, starts, width, program.operations, program.parameters)
-        return cls(tails, width, states, undoing)
+        history = rows.frame.iloc[taken]
+        values, undoing = design.transformed(history, starts)
+        firsts = history.iloc[starts[:-1]]
+        groups = [
+            GroupTails.of(step, of_groups, firsts)
+            for step, of_groups in zip(design.groups, sums, strict=True)
+        ]
+        tails = Tails.of(design.lags, values, starts)
+        return cls(future, len(origins.stops), tails, tuple(groups), undoing)
+
+    def at_step(self, step: int) -> pd.DataFrame:
+        """Return the rows of a step, from 0."""
+        rows = self.future.iloc[step * self.series : (step + 1) * self.series]
+        return rows.reset_index(drop=True)
 
 
-def forecast_series(
+@dataclass(frozen=True)
+class Course:
+    """The forecasts so far, on the scale that the model has learned.
+
+    Attributes
+    ----------
+    outputs : tuple of (series, k) float64 arrays
+        Of each step, the k predictions of the model, in rising order.
+    points : (series, steps) float64 array
+        The middle ones, on which later steps build.
+    groups : tuple of (groups, steps) float64 arrays
+        What the groups amount to; the latest step is not among them yet.
+    """
+
+    outputs: tuple[np.ndarray, ...]
+    points: np.ndarray
+    groups: tuple[np.ndarray, ...]
+
+    @classmethod
+    def begun(cls, beginning: Beginning) -> "Course":
+        """Return a course of no steps."""
+        groups = [np.empty((len(tails.hashes), 0)) for tails in beginning.groups]
+        return cls((), np.empty((beginning.series, 0)), tuple(groups))
+
+
+def next_step(
     design: Design,
     models: Sequence[Any],
     steps_per_model: int | None,
-    rows: SeriesRows,
-    origins: Origins,
-    future: pd.DataFrame,
-) -> np.ndarray:
-    """Return the forecasts of each series.
+    beginning: Beginning,
+    course: Course,
+    sums: Sequence[GroupSums] | None = None,
+) -> Course:
+    """Forecast one more step.
 
     Parameters
     ----------
@@ -72,43 +112,42 @@ def forecast_series(
         One, or one for each `steps_per_model` steps.
     steps_per_model : int or None
         None where one model makes all steps, each from the forecasts of the steps before.
-    rows : SeriesRows
-    origins : Origins
-        Of at least one series.
-    future : pd.DataFrame
-        From `future_rows`.
-
-    Returns
-    -------
-    (series, horizon, k) float64 array
-        The k predictions of the model, in rising order.
+    beginning : Beginning
+    course : Course
+    sums : sequence of GroupSums, optional
+        Of the latest step, over all partitions; None before the first one.
     """
-    series = len(origins.stops)
-    horizon = len(future) // series
-    tails = Tails.of(design, rows, origins, horizon)
-    names, program = design.lags.get_feature_names_out(), design.lags.program
-    outputs: list[np.ndarray] = []
-    for step in range(horizon):
-        number = 0 if steps_per_model is None else step // steps_per_model
-        shift = 0 if steps_per_model is None else number * steps_per_model
-        lagged = np.empty((len(names), series), dtype=design.lags.dtype)
-        latest_features(
-            tails.rows,
-            tails.width + step,
-            tails.states,
-            program.operations,
-            program.parameters,
-            program.targets + np.array([0, 0, shift, 0]),
-            lagged,
+    step = len(course.outputs)
+    groups = course.groups
+    if sums is not None:
+        kinds = zip(groups, design.groups, beginning.groups, sums, strict=True)
+        groups = tuple(
+            widened(before, tails.of_step(lags, latest)) for before, lags, tails, latest in kinds
         )
-        columns = {names[place]: lagged[target] for target, place in enumerate(program.order)}
-        at_step = future.iloc[step * series : (step + 1) * series].reset_index(drop=True)
-        found = predicted(models[number], design.at_rows(at_step, columns))
-        outputs.append(found)
-        tails.rows[:, tails.width + step] = found[:, found.shape[1] // 2]
-    stacked = np.stack(outputs, axis=1)
+    number = 0 if steps_per_model is None else step // steps_per_model
+    shift = 0 if steps_per_model is None else number * steps_per_model
+    lagged = beginning.tails.features(design.lags, course.points, shift)
+    columns = dict(zip(design.lags.get_feature_names_out(), lagged, strict=True))
+    for lags, tails, before in zip(design.groups, beginning.groups, groups, strict=True):
+        found = tails.features(lags, before, shift)
+        columns |= dict(zip(lags.get_feature_names_out(), found, strict=True))
+    if not beginning.series:
+        return Course((*course.outputs, np.empty((0, 1))), np.empty((0, step + 1)), groups)
+    latest = predicted(models[number], design.at_rows(beginning.at_step(step), columns))
+    points = widened(course.points, latest[:, latest.shape[1] // 2])
+    return Course((*course.outputs, latest), points, groups)
+
+
+def sums_of_latest(beginning: Beginning, course: Course) -> list[GroupSums]:
+    """Return what the series of a partition add to each group at the latest step."""
+    return [tails.add_up(course.points[:, -1]) for tails in beginning.groups]
+
+
+def undone(design: Design, beginning: Beginning, course: Course) -> np.ndarray:
+    """Return forecasts on the scale of the values: a (series, horizon, k) array, k rising."""
+    stacked = np.stack(course.outputs, axis=1)
     point = stacked.shape[2] // 2
-    return np.sort(undo_all(design.transforms, stacked, tails.undoing, point), axis=2)
+    return np.sort(undo_all(design.transforms, stacked, beginning.undoing, point), axis=2)
 
 
 def predicted(model: Any, features: pd.DataFrame) -> np.ndarray:

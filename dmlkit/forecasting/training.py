@@ -10,8 +10,10 @@ from sklearn.base import clone
 
 from dmlkit.boosting import XGBRegressor
 from dmlkit.errors import InputError
+from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import sort_panel
 from dmlkit.forecasting.design import TARGET, WEIGHT, Design
+from dmlkit.forecasting.groups import partial_sums, sums_of_groups
 from dmlkit.forecasting.origin import Cutoff, origins_of
 from dmlkit.forecasting.panel import SERIES, TIME
 from dmlkit.forecasting.preparation import Prepared
@@ -50,26 +52,31 @@ def fitted_models(
             "min_history."
         )
     design = replace(design, features=design.features.fit(prepared.frame))
+    sums = sums_of_groups(prepared.frame, design, cutoff)
     size = steps_per_model
     count = 1 if size is None or horizon is None else ceil(horizon / size)
     models = []
     for number in range(count):
         shift = 0 if size is None else number * size
-        table = _training_table(prepared.frame, design, cutoff, shift)
+        table = _training_table(prepared.frame, sums, design, cutoff, shift)
         models.append(_trained(clone(model), table, design.names))
     return design, tuple(models)
 
 
-def _training_table(frame: Any, design: Design, cutoff: Cutoff, shift: int) -> Any:
+def _training_table(frame: Any, sums: list[Any], design: Design, cutoff: Cutoff, shift: int) -> Any:
     """Return features, target and weight of all rows before a cutoff, lazily."""
-    meta = _training_rows(frame._meta, design, cutoff, shift)
-    parts = for_each(_training_rows, frame.to_delayed(), design, cutoff, shift)
+    meta = _training_rows(
+        frame._meta, partial_sums(frame._meta, design, cutoff), design, cutoff, shift
+    )
+    parts = for_each(_training_rows, frame.to_delayed(), sums, design, cutoff, shift)
     return dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="training-rows")
 
 
-def _training_rows(panel: pd.DataFrame, design: Design, cutoff: Cutoff, shift: int) -> pd.DataFrame:
+def _training_rows(
+    panel: pd.DataFrame, sums: list[GroupSums], design: Design, cutoff: Cutoff, shift: int
+) -> pd.DataFrame:
     rows = sort_panel(panel, SERIES, TIME)
-    return design.training_rows(rows, origins_of(rows, cutoff, design.frequency), shift)
+    return design.training_rows(rows, origins_of(rows, cutoff, design.frequency), shift, sums)
 
 
 def _trained(model: Any, table: Any, names: list[str]) -> Any:

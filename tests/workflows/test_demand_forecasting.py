@@ -17,6 +17,7 @@ OPTIONS = [
     f"forecast.horizon={HORIZON}",
     'features.known=["price", "promotion"]',
     'features.static=["category"]',
+    'features.groups=[{by=["item_id"], on_lags={1=["rolling_mean:7"]}, aggregate="sum"}]',
     'columns.unique_id="series"',
     'columns.ds="day"',
     'columns.y="sold"',
@@ -98,6 +99,7 @@ def test_settings_that_make_no_forecaster_are_told():
         ('panel.frequency="soon"', "frequency 'soon'"),
         ("model.maxdepth=3", "max_depth"),
         ('transforms=[{kind="log"}]', "Known: differences"),
+        ('features.groups=[{by=["shop"], lags=[0]}]', "lag 0"),
     ]:
         with pytest.raises(ValueError, match=told):
             load_configuration(DemandSettings, assignments=[assignment])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, NumeralTickFormatter
 
-from dmlkit.forecasting.fitted import bound_names
+from dmlkit.forecasting.intervals import bound_names
 from dmlkit.metrics.report.drawing import (
     BLUE,
     GREY,
