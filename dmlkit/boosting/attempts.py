@@ -14,6 +14,7 @@ from typing import Any
 from distributed import Client
 
 from dmlkit.boosting.frozen import is_silent
+from dmlkit.cluster import PROGRESS
 
 __all__ = ["Failure", "Sight", "begin", "end", "look", "report_from"]
 
@@ -117,6 +118,9 @@ class _Attempts:
             self.scheduler.log_event(
                 TOPIC, {"kind": "training-round", "attempt": attempt.token, **content}
             )
+        elif kind == "effort":
+            facts = {"attempt": attempt.token, "worker": worker, "shard": rank, **content}
+            self.scheduler.log_event(PROGRESS, {"kind": "training-effort", **facts})
         elif kind == "checkpoint":
             attempt.checkpoint = content
             attempt.checkpoints += 1

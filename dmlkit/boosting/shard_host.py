@@ -156,6 +156,7 @@ class _Shard:
     batch_rows: int
     wake: threading.Event
     cache: Path | None
+    rows: int = 0
     ended: bool = False
     failed: bool = False
     _news: deque[tuple[str, int, Any]] = field(default_factory=deque)
@@ -220,12 +221,14 @@ class _Shard:
         if what == "round":
             rounds, metrics = content
             content = {"round": rounds, "total": self.total, "metrics": metrics}
+        if what == "effort":
+            content = {"rows": self.rows, **content}
         if what == "built":
             self.tables, self._passes = {}, {}
         self.ended = self.ended or what in ("done", "failed", "peer-lost")
         self.failed = self.failed or what in ("failed", "peer-lost")
         self._news.append((what, self.rank, content))
-        if what != "round":
+        if what not in ("round", "effort"):
             self.wake.set()
 
     def fail(self, kind: str, reason: str) -> None:
@@ -248,7 +251,8 @@ def _start(
     tables.update(own.items())
     cache = _folder_for_bins() if orders.plan.external_memory else None
     size = batch_rows(len(orders.plan.features))
-    shard = _Shard(rank, connection, process, tables, orders.plan.rounds, size, wake, cache)
+    rows = sum(stop - start for _, _, start, stop in training)
+    shard = _Shard(rank, connection, process, tables, orders.plan.rounds, size, wake, cache, rows)
     threading.Thread(target=shard.listen, name=f"dmlkit-shard-{rank}", daemon=True).start()
     checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)
     same = frozenset(set(evaluations) - set(own))

@@ -18,6 +18,7 @@ from xgboost import collective
 from xgboost.tracker import RabitTracker
 
 from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.effort import worked
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
@@ -27,8 +28,8 @@ __all__ = ["BEAT", "Orders", "serve"]
 #: Seconds between two signs of life.
 BEAT = 1.0
 
-#: At most one message about rounds in so many seconds.
-MESSAGE_INTERVAL = 0.25
+#: At most one message about rounds in so many seconds, and one about how much this process works.
+MESSAGE_INTERVAL, EFFORT_INTERVAL = 0.25, 2.0
 
 #: Seconds in which the operations of one round must end between processes that are all alive.
 COLLECTIVE_TIMEOUT = 300
@@ -204,11 +205,12 @@ class _Worker:
 
 
 class _Sparingly:
-    """Tells rounds, now and then."""
+    """Tells rounds, now and then, and how much of their time this process works."""
 
     def __init__(self, worker: _Worker, orders: Orders) -> None:
         self._worker, self._orders = worker, orders
-        self._told = 0.0
+        self._told = self._effort_told = 0.0
+        self._first: tuple[int, float] | None = None
 
     def tell(self, rounds: int, metrics: Mapping[str, float]) -> None:
         now = time.monotonic()
@@ -216,6 +218,18 @@ class _Sparingly:
         if self._orders.rank == 0 and (last or now - self._told > MESSAGE_INTERVAL):
             self._told = now
             self._worker.say("round", (rounds, dict(metrics)))
+        if self._orders.shards > 1 and (last or now - self._effort_told > EFFORT_INTERVAL):
+            self._effort_told = now
+            self._tell_effort(rounds)
+
+    def _tell_effort(self, rounds: int) -> None:
+        if self._first is None:  # what was before the first round is no part of any
+            self._first = rounds, worked()
+            return
+        first, before = self._first
+        if rounds > first:
+            told = {"rounds": rounds - first, "worked": round(worked() - before, 4)}
+            self._worker.say("effort", told)
 
 
 def _reason(error: Exception) -> str:

@@ -2,11 +2,12 @@
 
 from dmlkit.cluster.client import connect, current_client
 from dmlkit.cluster.logs import quiet_dask
-from dmlkit.cluster.telling import tell_rows
+from dmlkit.cluster.telling import PROGRESS, tell_rows
 from dmlkit.cluster.transport import InsecureConnection
 from dmlkit.cluster.workers import kill_workers, lost_workers
 
 __all__ = [
+    "PROGRESS",
     "InsecureConnection",
     "connect",
     "current_client",

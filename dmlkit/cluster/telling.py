@@ -1,15 +1,15 @@
-"""What tasks tell of the rows that go through them; `dmlkit.observe` shows it."""
+"""What tasks tell of their progress; `dmlkit.observe` shows it."""
 
 import contextlib
 from typing import Literal
 
 from distributed import get_worker
 
-__all__ = ["ROWS", "tell_rows"]
+__all__ = ["PROGRESS", "tell_rows"]
 
 #: The topic of these events. It is not that of others: clients listen to those, and would get a
 #: message for each partition.
-ROWS = "dmlkit-rows"
+PROGRESS = "dmlkit-progress"
 
 
 def tell_rows(what: Literal["read", "written"], rows: int, size: int) -> None:
@@ -25,5 +25,5 @@ def tell_rows(what: Literal["read", "written"], rows: int, size: int) -> None:
     """
     with contextlib.suppress(ValueError):  # this is no worker
         worker = get_worker()
-        told = {"key": worker.get_current_task(), "what": what, "rows": int(rows), "bytes": size}
-        worker.log_event(ROWS, told)
+        told = {"what": what, "rows": int(rows), "bytes": int(size)}
+        worker.log_event(PROGRESS, {"kind": "rows", "key": worker.get_current_task(), **told})

@@ -9,6 +9,7 @@ from typing import Any
 
 from dask.utils import format_bytes, key_split
 
+from dmlkit.observe.efforts import efforts_by_worker, held_up_by
 from dmlkit.observe.places import Place
 from dmlkit.observe.story import Story
 
@@ -54,6 +55,7 @@ def cautions(story: Story, scheduler: Any, limits: Limits | None = None) -> Foun
             for kind, text in _of_worker(place, state.time_delay, limits):
                 found[kind, place.key] = text
     found.update(_of_rows(story))
+    found.update(_of_trainings(story))
     found.update(_of_cluster(scheduler))
     return found
 
@@ -94,6 +96,21 @@ def _of_rows(story: Story) -> Iterator[tuple[tuple[str, str], str]]:
                     "may not fit. Cut the table into more even files, or look for a key that many "
                     "rows share.",
                 )
+
+
+def _of_trainings(story: Story) -> Iterator[tuple[tuple[str, str], str]]:
+    for training in story.trainings.running():
+        held_up = held_up_by(efforts_by_worker(training.shards.values()))
+        if held_up is not None:
+            slowest, times = held_up
+            place = story.places.of(slowest["worker"])
+            name = slowest["worker"] if place is None else place.name
+            yield (
+                ("slowest", f"{training.id} {slowest['worker']}"),
+                f"Worker {name} works {times:.1f} times as long in each round of the training as "
+                f"the others, who wait for it; it has {slowest['share']:.0%} of the rows. See what "
+                "else its machine does, or use workers of the same kind.",
+            )
 
 
 def _of_cluster(scheduler: Any) -> Iterator[tuple[tuple[str, str], str]]:

@@ -16,7 +16,7 @@ from distributed.scheduler import Scheduler, heartbeat_interval
 from distributed.versions import get_versions
 from tornado.ioloop import PeriodicCallback
 
-from dmlkit.cluster.telling import ROWS
+from dmlkit.cluster import PROGRESS
 from dmlkit.observe import cautions, clues, sampling, schema, seams
 from dmlkit.observe.failures import Failures
 from dmlkit.observe.masking import masked
@@ -94,8 +94,11 @@ class StoryPlugin(SchedulerPlugin):
         elif topic == "all" and isinstance(msg, Mapping) and msg.get("action") == "remove-worker":
             self._lose(now, msg)
             return
-        elif topic == ROWS and isinstance(msg, Mapping):
-            self._flow(msg)
+        elif topic == PROGRESS and isinstance(msg, Mapping):
+            if msg["kind"] == "rows":
+                self._flow(msg)
+            else:
+                self.story.trainings.effort(msg)
             return
         clues.learn(self.story.losses, topic, msg)
 

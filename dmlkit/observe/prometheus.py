@@ -98,6 +98,16 @@ def families(snapshot: schema.Snapshot) -> Iterator[Any]:
             for curve in each["curves"]
         ),
     )
+    yield gauge(
+        "training_worker_seconds",
+        "Seconds that a worker works in a round of a training",
+        ["training", "worker"],
+        (
+            ((each["id"], effort["worker"]), effort["seconds"])
+            for each in snapshot["trainings"]
+            for effort in each["efforts"]
+        ),
+    )
     restarts = CounterMetricFamily(
         "dmlkit_training_restarts", "Failures survived", labels=["training"]
     )

@@ -15,6 +15,7 @@ __all__ = [
     "Cluster",
     "Curve",
     "EarlyStop",
+    "Effort",
     "Flow",
     "FlowKind",
     "Loss",
@@ -156,8 +157,26 @@ class EarlyStop(TypedDict):
     at: int
 
 
+class Effort(TypedDict):
+    """What a worker does for each round of a training.
+
+    `share` is its part of the rows. All wait for each other in each round: `seconds` are those in
+    which it works itself, and the slowest worker is the one with most of them.
+    """
+
+    worker: str
+    shards: int
+    rows: int
+    share: float
+    seconds: float
+
+
 class Training(TypedDict):
-    """A model that is trained; `workers` maps names of workers to their shards of the rows."""
+    """A model that is trained; `workers` maps names of workers to their shards of the rows.
+
+    `efforts` come a while after the start, the slowest worker first; there are none where one
+    process trains alone.
+    """
 
     id: str
     workflow: str
@@ -172,6 +191,7 @@ class Training(TypedDict):
     early_stop: EarlyStop | None
     restarts: list[Restart]
     workers: dict[str, int]
+    efforts: list[Effort]
     left: Range | None
 
 

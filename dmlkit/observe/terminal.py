@@ -16,6 +16,7 @@ from dmlkit.observe.wording import (
     clock,
     current_run,
     duration,
+    efforts_in_words,
     facts_of,
     loss_in_words,
     training_in_words,
@@ -27,8 +28,8 @@ __all__ = ["draw", "news", "watch"]
 #: Seconds between two looks, and between two lines that only say that it goes on.
 INTERVAL, PLAIN_INTERVAL = 1.0, 10.0
 
-#: Workers, losses and warnings that a picture has.
-WORKERS, LOSSES, WARNINGS = 12, 5, 3
+#: Workers, losses, warnings and workers that train that a picture has.
+WORKERS, LOSSES, WARNINGS, EFFORTS = 12, 5, 3, 4
 
 STYLES = {
     "done": "green",
@@ -120,6 +121,9 @@ def _parts(snapshot: Snapshot) -> Iterator[RenderableType]:
             if training["workflow"] == run["id"] and training["curves"]:
                 spark = _spark(training["curves"][-1])
                 yield Text.assemble(f"training  {training_in_words(training)}  ", (spark, "blue"))
+                names = {worker["address"]: worker["name"] for worker in snapshot["workers"]}
+                for line in efforts_in_words(training, names)[:EFFORTS]:
+                    yield Text(f"          {line}", "dim")
     if snapshot["workers"]:
         yield _worker_table(snapshot)
     lost = [loss for loss in snapshot["losses"] if not loss["expected"]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dmlkit.observe import schema
+from dmlkit.observe.efforts import ShardEffort, efforts_by_worker
 from dmlkit.observe.masking import masked
 
 __all__ = ["TrainingRecord", "Trainings"]
@@ -95,6 +96,7 @@ class TrainingRecord:
     curves: dict[str, CurveRecord] = field(default_factory=dict)
     restarts: list[schema.Restart] = field(default_factory=list)
     workers: dict[str, int] = field(default_factory=dict)
+    shards: dict[int, ShardEffort] = field(default_factory=dict)
 
     def add_round(self, now: float, number: int, total: int, metrics: Mapping[str, float]) -> None:
         """Take in a round."""
@@ -164,6 +166,7 @@ class TrainingRecord:
             "early_stop": self.early_stop,
             "restarts": list(self.restarts),
             "workers": dict(self.workers),
+            "efforts": efforts_by_worker(self.shards.values()),
             "left": self.left,
         }
 
@@ -184,7 +187,7 @@ class Trainings:
             training.workers = {str(name): int(n) for name, n in message["workers"].items()}
             training.patience = message.get("early_stopping_rounds")
             training.total = int(message["rounds"])
-            training.moved = now
+            training.moved, training.shards = now, {}
         elif kind == "training-round":
             training.add_round(
                 now, int(message["round"]), int(message["total"]), message["metrics"]
@@ -204,16 +207,31 @@ class Trainings:
             training.end(now, "done" if message.get("done") else "ended")
         return training
 
+    def effort(self, message: Mapping[str, Any]) -> None:
+        """Take in how much a process of a training works; others than running ones are left out."""
+        training = self._all.get(self._by_attempt.get(str(message["attempt"]), ""))
+        if training is not None:
+            told = ShardEffort(
+                str(message["worker"]),
+                int(message["rows"]),
+                int(message["rounds"]),
+                float(message["worked"]),
+            )
+            training.shards[int(message["shard"])] = told
+
     def end_of(self, now: float, run: str) -> None:
         """Take in that the stage of a run, or the run, is over."""
         for training in self._all.values():
             if training.run == run and run:
                 training.end(now)
 
+    def running(self) -> list[TrainingRecord]:
+        """Return those that go on."""
+        return [training for training in self._all.values() if training.ended is None]
+
     def left(self) -> dict[str, schema.Range | None]:
         """Return what is left of those that go on, by their runs."""
-        going = (each for each in self._all.values() if each.ended is None)
-        return {training.run: training.left for training in going}
+        return {training.run: training.left for training in self.running()}
 
     def views(self, now: float) -> list[schema.Training]:
         """Return them as a snapshot has them: running ones first, then the newest."""

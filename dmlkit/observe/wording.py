@@ -1,5 +1,6 @@
 """Durations, ranges, losses and stages in words, for terminals, notebooks and lines of text."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from dask.utils import format_bytes
@@ -11,6 +12,7 @@ __all__ = [
     "clock",
     "current_run",
     "duration",
+    "efforts_in_words",
     "facts_of",
     "flow_in_words",
     "left_in_words",
@@ -158,6 +160,29 @@ def training_in_words(training: Training) -> str:
         count = len(training["restarts"])
         told.append(f"{count} restart{'s' if count > 1 else ''}")
     return ", ".join(told)
+
+
+def efforts_in_words(training: Training, names: Mapping[str, str]) -> list[str]:
+    """Return who does how much of a training, the slowest worker first.
+
+    Parameters
+    ----------
+    training : Training
+    names : mapping of str to str
+        What workers are called, by their addresses.
+    """
+    whole = training["seconds_per_round"]
+    of = f" of {_moment(whole)}" if whole else ""
+    lines = [
+        f"worker {names.get(each['worker'], each['worker'])}: {each['share']:.0%} of the rows, "
+        f"works {_moment(each['seconds'])}{of} a round"
+        for each in training["efforts"]
+    ]
+    return [f"{line}{', the slowest' if not at else ''}" for at, line in enumerate(lines)]
+
+
+def _moment(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else duration(seconds)
 
 
 def current_run(snapshot: Snapshot) -> Workflow | None:

@@ -57,6 +57,9 @@ def fill(story: Story, now: float) -> None:
     }
     tell(story, now - 50, "training-attempt", training="m1", **told)
     rounds(story, 1, 60)
+    for shard in range(2):
+        told = {"attempt": "t", "worker": f"tcp://10.0.0.1:{2 * shard}", "shard": shard}
+        story.trainings.effort({**told, "rows": 500_000, "rounds": 10, "worked": 2.0 + 5 * shard})
     lost = {"time": now - 30, "worker": "tcp://10.0.0.1:1", "reason": "lost.", "round": 40}
     tell(story, now - 30, "training-restart", **lost, resumed_round=30, seconds_lost=3.0)
     story.advice.tell(now, "memory", "0", f"Worker 0 holds much {NASTY}.")
@@ -92,7 +95,13 @@ def test_it_tells_the_story_to_everybody(
     assert [fault for fault in seen["faults"] if fault["impact"] in ("serious", "critical")] == []
     assert (seen["width"], seen["dark"]) == (width, dark)
     assert seen["tooWide"] == []
-    for part in ("fraud", "1M of about 1.6M rows read", "killed with SIGKILL", NASTY):
+    for part in (
+        "fraud",
+        "1M of about 1.6M rows read",
+        "killed with SIGKILL",
+        "the slowest",
+        NASTY,
+    ):
         assert part in seen["text"]
     assert {"Skip to the story", "How this is known"} <= set(seen["focusable"])
 

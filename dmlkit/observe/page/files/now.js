@@ -120,6 +120,21 @@ function restarted(restarts) {
   return `▼ ${plural(restarts.length, "restart", "restarts")}${restarts.every((one) => one.seconds_lost !== null) ? `, ${duration(lost)} lost` : ""}`;
 }
 
+const moment = (seconds) => (seconds < 1 ? `${Math.round(seconds * 1000)} ms` : duration(seconds));
+
+// Who does how much: in each round all wait for the slowest.
+function efforts(story, training) {
+  if (training.efforts.length < 2) return null;
+  const whole = Math.max(training.seconds_per_round ?? 0, training.efforts[0].seconds);
+  const name = (effort) => story.workers.find((worker) => worker.address === effort.worker)?.name ?? effort.worker;
+  return h("table", { class: "efforts" },
+    h("thead", {}, h("tr", {}, ["Worker", "Rows", "Works in a round"].map((title) => h("th", { scope: "col" }, title)))),
+    h("tbody", {}, training.efforts.slice(0, 8).map((effort, at) => h("tr", { "data-key": effort.worker },
+      h("th", { scope: "row" }, `worker ${name(effort)}`), h("td", {}, `${rounded(effort.rows)} (${Math.round(effort.share * 100)}%)`),
+      h("td", {}, `${moment(effort.seconds)} of ${moment(whole)}${at ? "" : ", the slowest"}`,
+        h("span", { class: "gauge" }, h("span", { style: { width: `${(100 * effort.seconds) / whole}%` } })))))));
+}
+
 export function training(story, run, width) {
   const shown = story.trainings.find((one) => one.workflow === run.id && one.curves.length);
   if (!shown) return null;
@@ -143,5 +158,6 @@ export function training(story, run, width) {
       h("figcaption", {}, h("b", {}, drawn[0].metric), drawn.map((curve, at) => h("span", { class: at ? "key second" : "key" }, `${table(curve.table)} ${figure(curve.last)}`)),
         h("span", { class: "key dot" }, `best ${figure(drawn.at(-1).best)} in round ${whole(drawn.at(-1).best_round)}`),
         shown.restarts.length > 0 && h("span", { class: "again" }, restarted(shown.restarts))),
-      curves(drawn, shown, Math.max(280, Math.floor(width)))))));
+      curves(drawn, shown, Math.max(280, Math.floor(width)))))),
+    efforts(story, shown));
 }
