@@ -41,11 +41,14 @@ class EarlierRun:
         By stage.
     size : int or None
         Bytes of its input.
+    elsewhere : bool
+        It comes with the workflow, and says how its stages compare more than how long they take.
     """
 
     seconds: Mapping[str, float]
     rows: Mapping[str, int]
     size: int | None = None
+    elsewhere: bool = False
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> EarlierRun:
@@ -54,6 +57,7 @@ class EarlierRun:
             {str(name): float(value) for name, value in told["seconds"].items()},
             {str(name): int(value) for name, value in (told.get("rows") or {}).items()},
             told.get("size"),
+            bool(told.get("elsewhere")),
         )
 
 

@@ -24,6 +24,9 @@ TASK_SPREAD = (0.7, 1.5)
 #: Likewise for what earlier runs took.
 RUN_SPREAD = (0.75, 1.3)
 
+#: Likewise where they ran elsewhere: on the machine of whoever wrote the workflow.
+ELSEWHERE_SPREAD = (0.5, 1.6)
+
 #: What a stage that took longer than expected still takes, as a share of what it took so far.
 OVERDUE = 0.2
 
@@ -67,7 +70,8 @@ def workflow_left(
         seconds += _rest(current, expected[current.name], now, training)
         standstill = max(0.0, current.quiet(now) - STANDSTILL) if current.state == "stalled" else 0
     gone = now - run.started
-    left = _range(seconds, RUN_SPREAD, standstill)
+    own = any(not each.elsewhere for each in run.earlier)
+    left = _range(seconds, RUN_SPREAD if own else ELSEWHERE_SPREAD, standstill)
     return left, gone / (gone + seconds) if gone + seconds > 0 else None
 
 
@@ -76,8 +80,8 @@ def _rest(stage: StageProgress, whole: float, now: float, training: Range | None
     spent = now - (stage.started or now)
     rest = max(whole - spent, OVERDUE * spent)
     if stage.hosts_training:
-        # From the earliest stop to the last round: earlier runs say where between it will be.
-        return rest if training is None else min(max(rest, training["low"]), training["high"])
+        # Not before the earliest stop of the training; what follows it is known from earlier runs.
+        return rest if training is None else max(rest, training["low"])
     told = stage_left(stage, now)
     if told is None:
         return rest

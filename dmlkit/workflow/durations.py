@@ -22,7 +22,9 @@ KEPT = 12
 Remembered = dict[str, Any]
 
 
-def earlier_runs(out: Path, workflow: str) -> list[Remembered]:
+def earlier_runs(
+    out: Path, workflow: str, elsewhere: Mapping[str, Any] | None = None
+) -> list[Remembered]:
     """Return earlier runs of a workflow, the newest last, as `dmlkit.observe.earlier` takes them.
 
     Parameters
@@ -30,10 +32,13 @@ def earlier_runs(out: Path, workflow: str) -> list[Remembered]:
     out : Path
         Where a manifest may be of the last run into the same folder.
     workflow : str
+    elsewhere : mapping, optional
+        The seconds, and rows, of a run elsewhere, which counts where there is no other.
     """
     remembered = _read(_file(workflow))
     found = _of_manifest(out, workflow)
-    return [each for each in remembered if each != found] + ([found] if found else [])
+    runs = [each for each in remembered if each != found] + ([found] if found else [])
+    return runs or ([{**elsewhere, "elsewhere": True}] if elsewhere else [])
 
 
 def remember_run(

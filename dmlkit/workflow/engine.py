@@ -159,7 +159,7 @@ def run_workflow(
             stages=tuple(stage.name for stage in workflow.stages),
             data=data,
             out=str(out),
-            earlier=tuple(earlier_runs(out, workflow.name)),
+            earlier=tuple(earlier_runs(out, workflow.name, workflow.took)),
             size=input_size(files),
         )
         with follow_run(client, start, listeners) as followed:

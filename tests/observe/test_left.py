@@ -83,4 +83,13 @@ def test_rounds_of_a_training_bound_what_is_left_of_its_stage() -> None:
     judge = WARM["judge"]
     assert middle(run, 12.0) == pytest.approx(5.0 + judge, rel=0.1)
     assert middle(run, 12.0, {"low": 60.0, "high": 90.0}) == pytest.approx(60 + judge, rel=0.1)
-    assert middle(run, 12.0, {"low": 0.5, "high": 1.0}) == pytest.approx(1 + judge, rel=0.1)
+    assert middle(run, 12.0, {"low": 0.5, "high": 1.0}) == pytest.approx(5.0 + judge, rel=0.1)
+
+
+def test_a_run_elsewhere_is_a_guess_with_a_wide_range() -> None:
+    there = {"seconds": COLD, "rows": {"read": 100}, "elsewhere": True}
+    left, share = workflow_left(run_in("build", {"read": 4.0}, [there], rows=20), 4.0)
+    assert left is not None
+    assert left["low"] < 16 < left["high"]
+    assert left["high"] > 3 * left["low"]
+    assert 0 < (share or 0) < 0.5

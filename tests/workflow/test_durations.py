@@ -58,6 +58,13 @@ def test_the_manifest_of_the_folder_counts_most(tmp_path: Path) -> None:
     assert len(earlier_runs(tmp_path, "other")) == 0
 
 
+def test_a_run_elsewhere_counts_until_there_is_one_here(tmp_path: Path) -> None:
+    there = {"seconds": {"read": 9.0, "split": 1.0}}
+    assert earlier_runs(tmp_path, "w", there) == [{**there, "elsewhere": True}]
+    remember_run("w", records(3.0), FILES)
+    assert [each["seconds"]["read"] for each in earlier_runs(tmp_path, "w", there)] == [3.0]
+
+
 def test_a_cache_that_cannot_be_written_or_read_harms_nothing(tmp_path: Path, cache: Path) -> None:
     cache.write_text("a file, no folder")
     remember_run("w", records(3.0), FILES)
