@@ -112,8 +112,7 @@ class Features(Settings):
         """Return the feature steps."""
         on_lags = {int(lag): texts for lag, texts in self.on_lags.items()}
         steps: list[Any] = [PanelLags(self.lags, on_lags, min_samples=self.min_samples)]
-        for group in self.groups:
-            steps.append(group.step(self.min_samples))
+        steps += [group.step(self.min_samples) for group in self.groups]
         if self.calendar:
             steps.append(Calendar("ds", self.calendar))
         if self.holidays is not None:
