@@ -7,6 +7,7 @@ when a scheduler starts.
 import json
 import logging
 import time
+from asyncio import to_thread
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tornado.ioloop import PeriodicCallback
 
 from dmlkit.cluster import PROGRESS
 from dmlkit.observe import cautions, clues, sampling, schema, seams
+from dmlkit.observe.diary import open_diary
 from dmlkit.observe.failures import Failures
 from dmlkit.observe.masking import masked
 from dmlkit.observe.story import Story
@@ -51,6 +53,9 @@ class StoryPlugin(SchedulerPlugin):
 
         self.scheduler = scheduler
         self.story = Story(time.time())
+        self.diary = open_diary()
+        if self.diary is not None:
+            self.story.past = self.diary.read()
         self.groups = sampling.Groups()
         self.exit_codes = False
         self._kept: tuple[float, bytes] = (0.0, b"")
@@ -71,6 +76,9 @@ class StoryPlugin(SchedulerPlugin):
     async def close(self) -> None:
         """Stop looking."""
         self._timer.stop()
+        if self.diary is not None:
+            self.story.note(time.time(), self.diary)
+            await to_thread(self.diary.close)
 
     def snapshot(self) -> schema.Snapshot:
         """Return the story as it stands."""
@@ -248,6 +256,8 @@ class StoryPlugin(SchedulerPlugin):
             if run.current is not None:
                 self.groups.count(now, run.client, run.current, scheduler.total_nthreads)
         story.tick(now)
+        if self.diary is not None:
+            story.note(now, self.diary)
         if self._looks % SELDOM == 0:
             amiss = cautions.versions_amiss(scheduler, self._packages)
             self._slow = amiss | cautions.skew(scheduler)

@@ -3,12 +3,14 @@
 It knows nothing of Dask's objects: `plugin` and what it calls tell it what happens.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from dmlkit.observe import schema
 from dmlkit.observe.advice import Advice
-from dmlkit.observe.losses import Losses, LossRecord
+from dmlkit.observe.diary import Diary, Past
+from dmlkit.observe.losses import SHOWN, Losses, LossRecord
 from dmlkit.observe.masking import masked
 from dmlkit.observe.places import Places
 from dmlkit.observe.runs import Runs
@@ -35,6 +37,7 @@ class Story:
         self.places = Places(now)
         self.losses = Losses()
         self.advice = Advice()
+        self.past = Past()
 
     def hear(self, now: float, message: Mapping[str, Any]) -> None:
         """Take in what a client or worker tells (an event of the topic ``dmlkit``)."""
@@ -93,13 +96,27 @@ class Story:
             "time": now,
             "cluster": cluster,
             "axis": {"start": lanes.start, "step": lanes.step, "count": lanes.count},
-            "workflows": self.runs.views(now, self.trainings.left()),
-            "trainings": self.trainings.views(now),
+            "workflows": [*self.runs.views(now, self.trainings.left()), *self.past.workflows],
+            "trainings": [*self.trainings.views(now), *self.past.trainings],
             "workers": self.places.views(),
-            "losses": self.losses.views(),
-            "loss_counts": self.losses.counts(),
+            "losses": [*self.losses.views(), *self.past.losses][:SHOWN],
+            "loss_counts": self._loss_counts(),
             "warnings": self.advice.views(),
         }
+
+    def note(self, now: float, diary: Diary) -> None:
+        """Have a diary keep what is new."""
+        diary.write(self.runs.views(now), self.trainings.views(now), self.losses.views())
+
+    def outputs(self) -> dict[str, str]:
+        """Return the output folders of runs."""
+        past = {run["id"]: run["out"] for run in self.past.workflows}
+        return past | {run.id: run.out for run in self.runs}
+
+    def _loss_counts(self) -> dict[str, int]:
+        counts = Counter(self.losses.counts())
+        counts.update(loss["cause"] for loss in self.past.losses)
+        return dict(counts)
 
     def _workflow(self, now: float, message: Mapping[str, Any]) -> None:
         if message["state"] == "started":

@@ -94,8 +94,8 @@ class _Report(_Handler):
         self.plugin = plugin
 
     def get(self, run: str) -> None:
-        found = [each for each in self.plugin.story.runs if each.id == run and each.out]
-        path = Path(found[0].out) / "report.html" if found else None
+        out = self.plugin.story.outputs().get(run)
+        path = Path(out) / "report.html" if out else None
         try:
             if path is None or path.stat().st_size > LARGEST_REPORT:
                 raise HTTPError(404)
