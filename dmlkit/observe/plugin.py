@@ -49,6 +49,7 @@ class StoryPlugin(SchedulerPlugin):
     async def start(self, scheduler: Any) -> None:
         """Begin the story on a scheduler."""
         from dmlkit.observe.page import serve
+        from dmlkit.observe.pane import serve_pane
         from dmlkit.observe.prometheus import export
 
         self.scheduler = scheduler
@@ -68,6 +69,7 @@ class StoryPlugin(SchedulerPlugin):
             self.add_worker(scheduler, worker)
         seams.watch_failures(scheduler, self._tried)
         serve(self)
+        serve_pane(self)
         export(self)
         self._timer = PeriodicCallback(self._look, INTERVAL * 1000)
         self._timer.start()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cloudpickle
+from tornado.ioloop import IOLoop
 
 from dmlkit.observe import nanny_exits
 
-__all__ = ["add_pages", "link_page", "watch_exits", "watch_failures"]
+__all__ = ["add_pages", "add_pane", "link_page", "watch_exits", "watch_failures"]
 
 logger = logging.getLogger("dmlkit.observe")
 
@@ -49,6 +50,47 @@ def link_page(scheduler: Any, page: str) -> bool:
         if page not in pages:
             pages.insert(1, page)
     except Exception:
+        return False
+    return True
+
+
+def add_pane(scheduler: Any, path: str, draw: Callable[[Any], None]) -> bool:
+    """Serve a Bokeh document beside those of Dask's dashboard, and list it among them.
+
+    Dask builds its documents when a scheduler starts; this one is an application of its own, whose
+    name is put among those of the first one, where ``individual-plots.json`` looks.
+
+    Parameters
+    ----------
+    scheduler : distributed.Scheduler
+    path : str
+        Such as ``/individual-name``.
+    draw : callable
+        Fills a document that somebody opens.
+
+    Returns
+    -------
+    bool
+        False where there is no dashboard, or it takes none.
+    """
+    try:
+        from bokeh.server.tornado import BokehTornado
+        from distributed.dashboard.core import BokehApplication
+    except ImportError:
+        return False
+    application = scheduler.http_application
+    dashboards = [app for app in application.applications if isinstance(app, BokehTornado)]
+    if not dashboards or path in dashboards[0].app_paths:
+        return bool(dashboards)
+    try:
+        documents = {path: lambda server, extra, document: draw(document)}  # noqa: ARG005
+        own = BokehApplication(documents, scheduler, prefix=_prefix(application))
+        own.initialize(IOLoop.current())
+        application.add_application(own)
+        own.start()
+        dashboards[0]._applications.update(own._applications)
+    except Exception:
+        logger.warning("Dask's dashboard takes no pane for JupyterLab.", exc_info=True)
         return False
     return True
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bokeh.client import pull_session
 from distributed import Client, LocalCluster
 from pydantic import TypeAdapter
 
 from dmlkit.observe import install, schema
+from dmlkit.observe.pane import PANE
 from tests.jobs import dmlkit
 from tests.observe.test_losses_of_workers import until
 
@@ -51,6 +53,16 @@ def test_the_page_is_beside_dasks_own_and_asks_for_nothing_from_elsewhere(dashbo
 
 def test_dasks_navigation_links_to_it(dashboard: str) -> None:
     assert 'href="dmlkit"' in get(f"{dashboard}/status")[0].replace("'", '"')
+
+
+def test_jupyterlabs_dask_extension_finds_a_pane_that_tells_the_story(dashboard: str) -> None:
+    plots = json.loads(get(f"{dashboard}/individual-plots.json")[0])
+    assert plots["Individual Dmlkit"] == PANE
+    assert "Individual Progress" in plots  # and Dask's own are there still
+    session = pull_session(url=dashboard + PANE)
+    (shown,) = session.document.roots
+    assert "No workflow has run yet" in shown.text
+    session.force_roundtrip()
 
 
 def test_the_json_is_as_its_schema_says(dashboard: str) -> None:
