@@ -37,6 +37,8 @@ class ColumnNames(Settings):
     y: str = "y"
     #: 0 where nothing could be sold: such rows neither train nor judge.
     in_stock: str | None = None
+    #: How much a row counts in training; one without counts nothing.
+    weight: str | None = None
 
     def renamed(self, others: Iterable[str]) -> dict[str, str]:
         """Return the table's name of each column that is read."""
@@ -94,6 +96,8 @@ class Features(Settings):
     groups: tuple[Group, ...] = ()
     min_samples: int | None = 1
     min_history: int = Field(28, ge=0)
+    #: In rows: what is so much older counts half in training.
+    half_life: float | None = Field(None, gt=0)
     calendar: tuple[str, ...] = ("weekday", "day_of_month", "day_of_year")
     holidays: str | None = None
     #: Columns that are known of the future, and such as never change within a series. Left out:
@@ -191,6 +195,8 @@ class Validation(Settings):
         columns += [Column(name, kinds[name]) for name in static]
         if "in_stock" in kinds:
             columns.append(Column("in_stock", "float64", nullable=True))
+        if "weight" in kinds:
+            columns.append(Column("weight", "float64", nullable=True, minimum=0))
         return Schema(tuple(columns), unique=("unique_id", "ds"))
 
 
@@ -241,6 +247,8 @@ class DemandSettings(Settings):
             common_end=panel.common_end,
             minimum=panel.minimum,
             min_history=self.features.min_history,
+            weight="weight" if self.columns.weight and not generated else None,
+            half_life=self.features.half_life,
         )
 
 

@@ -22,6 +22,8 @@ OPTIONS = [
     'columns.ds="day"',
     'columns.y="sold"',
     'columns.in_stock="in_stock"',
+    'columns.weight="worth"',
+    "features.half_life=60",
     "backtest.refit=false",
     "model.n_estimators=10",
     "model.max_depth=4",
@@ -35,6 +37,7 @@ def sales_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     last = sales["ds"].max() - pd.Timedelta(days=HORIZON)
     sales = sales.assign(y=sales["y"].where(sales["ds"] <= last))
     sales = sales.rename(columns={"unique_id": "series", "ds": "day", "y": "sold"})
+    sales = sales.assign(worth=1.0 + sales["promotion"])
     sales = sales.assign(series="s" + sales["series"].astype(str))
     folder = tmp_path_factory.mktemp("tables") / "sales"
     jobs.write_in_parts(sales.reset_index(drop=True), folder, files=2)
