@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client
 from pydantic import BaseModel
 
@@ -31,6 +32,10 @@ from dmlkit.workflow.output import claim_output, publish, staging_folder
 from dmlkit.workflow.store import StageRecord, StageStore
 
 __all__ = ["Result", "Run", "run_workflow"]
+
+#: A model goes to workers in the graph of what it predicts, once and so that no lost worker takes
+#: it along. From 10 MB on Dask warns of that, as if rows were in it; nobody could do anything.
+MODELS_IN_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}
 
 
 @dataclass
@@ -165,7 +170,8 @@ def run_workflow(
         with follow_run(client, start, listeners) as followed:
             run._listener, run._history = followed.tell, followed.history
             try:
-                _run_stages(plan, run, client, followed.tell)
+                with dask.config.set(MODELS_IN_GRAPHS):
+                    _run_stages(plan, run, client, followed.tell)
             finally:
                 store.sweep()
             history = {"workers_lost": lost_workers(client, began), **followed.history()}
