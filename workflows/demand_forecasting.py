@@ -89,7 +89,7 @@ def backtest(run: Run, panel: Any) -> Any:
     )
 
 
-@job.stage(uses=["forecast", "model", "panel", "costs"])
+@job.stage(uses=["forecast", "model", "panel", "features", "costs"])
 def evaluate(run: Run, panel: Any, backtest: Any) -> tuple[ForecastEvaluation, list[DrawnSeries]]:
     """Judge the last origin with intervals from those before it, against the baselines."""
     settings = run.configuration
@@ -101,8 +101,12 @@ def evaluate(run: Run, panel: Any, backtest: Any) -> tuple[ForecastEvaluation, l
     judged = backtest[backtest["window"] == windows + 1].map_partitions(
         add_bounds, forecaster.quantiles, margins, settings.panel.minimum
     )
+    groups = panel[["unique_id", *settings.features.columns(run.data is None)[1]]]
     found = evaluate_forecasts(
-        judged, levels=settings.forecast.levels, quantiles=forecaster.quantiles
+        judged,
+        levels=settings.forecast.levels,
+        quantiles=forecaster.quantiles,
+        groups=groups.drop_duplicates().compute(),
     )
     run.note(costs=stock_costs(judged, forecaster.quantiles, settings.costs))
     return found, chosen_series(found, judged, panel, settings.forecast.horizon)

@@ -3,7 +3,7 @@
 The frame is what `Forecaster.cross_validate` gives. Values that are missing judge nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,11 @@ import pandas as pd
 from dmlkit.errors import InputError
 from dmlkit.features.step import check_columns
 from dmlkit.forecasting.intervals import FORECAST, bound_names
+from dmlkit.forecasting.metric_tables import BASELINES, by_group, by_series, by_step, per_row
 from dmlkit.forecasting.panel import SERIES, VALUE
 from dmlkit.graph import add_up, for_each
 
 __all__ = ["ForecastEvaluation", "evaluate_forecasts"]
-
-BASELINES = ("seasonal_naive", "naive2")
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,28 @@ class ForecastEvaluation:
         ``unique_id``, ``rows``, and ``smape``, ``mase``, ``rmsse``, ``bias`` of the forecast; and
         ``mase_seasonal_naive``.
     by_step : pd.DataFrame
-        ``step``, and ``smape``, ``mase`` of the forecast and of the baselines; coverages.
+        ``step``, and ``smape``, ``mase`` of the forecast and of the baselines; ``rmsse``, ``wape``
+        and ``bias`` of the forecast; coverages.
+    by_group : pd.DataFrame
+        ``column``, ``group``, ``series``, ``rows``, ``smape``, ``mase``, ``rmsse``, ``wape``,
+        ``bias``, ``mase_seasonal_naive`` and ``lost``, the part of the group's series that are
+        worse than seasonal naive. The columns one after the other, each group with the largest
+        values first; empty where no groups are named.
     """
 
     metrics: dict[str, float]
     by_series: pd.DataFrame
     by_step: pd.DataFrame
+    by_group: pd.DataFrame
 
 
 def evaluate_forecasts(
-    backtest: Any, *, levels: Sequence[float] = (), quantiles: Sequence[float] = ()
+    backtest: Any,
+    *,
+    levels: Sequence[float] = (),
+    quantiles: Sequence[float] = (),
+    groups: pd.DataFrame | None = None,
+    weights: Mapping[Any, float] | None = None,
 ) -> ForecastEvaluation:
     """Judge forecasts in one pass.
 
@@ -55,6 +66,10 @@ def evaluate_forecasts(
         In percent, of the intervals whose coverage is counted.
     quantiles : sequence of float
         Whose weighted loss is computed (columns ``yhat_q10``, ...).
+    groups : pd.DataFrame, optional
+        ``unique_id``, and columns by whose values series are judged together.
+    weights : mapping of series to float, optional
+        For ``wrmsse``, such as the turnover of each series before the origin (as in M5).
 
     Returns
     -------
@@ -63,8 +78,9 @@ def evaluate_forecasts(
         (mean over series of the mean absolute error in units of the seasonal naive one in the
         history), ``rmsse`` (likewise of squares and of the naive one), ``owa`` (mean of smape and
         mase over those of Naive2), ``wape`` (sum of absolute errors over the sum of values),
-        ``wrmsse`` (rmsse weighted by the values of each series), ``bias`` (sum of errors over the
-        sum of values, above 0 for forecasts that are too high), ``weighted_quantile_loss``,
+        ``wrmsse`` (rmsse weighted by `weights`, or by the values of each series that are judged),
+        ``bias`` (sum of errors over the sum of values, above 0 for forecasts that are too high),
+        ``weighted_quantile_loss``,
         ``coverage_80`` and ``width_80`` (in units of the values' mean); with the suffix
         ``.seasonal_naive`` and ``.naive2`` those of the baselines; and ``series_lost_share``, the
         part of the series whose forecast is worse than seasonal naive.
@@ -102,7 +118,10 @@ def evaluate_forecasts(
     if not len(of_series):
         raise InputError("No forecast has a known value beside it: nothing can be judged.")
     return ForecastEvaluation(
-        _metrics(of_series, levels, quantiles), _by_series(of_series), _by_step(of_step, levels)
+        _metrics(of_series, levels, quantiles, _weights(of_series, weights)),
+        by_series(of_series),
+        by_step(of_step, levels),
+        by_group(of_series, groups),
     )
 
 
@@ -145,8 +164,25 @@ def _added(
     return both[0].groupby(level=0, observed=True).sum(), both[1].groupby(level=0).sum()
 
 
+def _weights(of_series: pd.DataFrame, weights: Mapping[Any, float] | None) -> pd.Series:
+    """Return how much each series counts in ``wrmsse``."""
+    if weights is None:
+        return of_series["value"]
+    given = of_series.index.map(dict(weights).get).to_numpy(dtype=np.float64)
+    if np.isnan(given).any() or (given < 0).any():
+        name = of_series.index[np.flatnonzero(~(given >= 0))[0]]
+        raise InputError(
+            f"Series {name!r} has no weight from 0 on in `weights`. Give each series one; 0 leaves "
+            "it out of wrmsse."
+        )
+    return pd.Series(given, index=of_series.index)
+
+
 def _metrics(
-    of_series: pd.DataFrame, levels: Sequence[float], quantiles: Sequence[float]
+    of_series: pd.DataFrame,
+    levels: Sequence[float],
+    quantiles: Sequence[float],
+    weight: pd.Series,
 ) -> dict[str, float]:
     total = of_series.sum()
     value = total["value"] or np.nan
@@ -154,10 +190,10 @@ def _metrics(
     for name in (FORECAST, *BASELINES):
         suffix = "" if name == FORECAST else f".{name}"
         found[f"smape{suffix}"] = total[f"smape.{name}"] / total["rows"]
-        found[f"mase{suffix}"] = _per_row(of_series, f"scaled.{name}", "scaled_rows").mean()
-        rmsse = np.sqrt(_per_row(of_series, f"squared.{name}", "squared_rows"))
+        found[f"mase{suffix}"] = per_row(of_series, f"scaled.{name}", "scaled_rows").mean()
+        rmsse = np.sqrt(per_row(of_series, f"squared.{name}", "squared_rows"))
         found[f"rmsse{suffix}"] = rmsse.mean()
-        weights = of_series["value"].where(rmsse.notna(), 0.0)
+        weights = weight.where(rmsse.notna(), 0.0)
         found[f"wrmsse{suffix}"] = (rmsse * weights).sum() / (weights.sum() or np.nan)
         found[f"wape{suffix}"] = total[f"absolute.{name}"] / value
     for name in (FORECAST, "seasonal_naive"):
@@ -175,31 +211,3 @@ def _metrics(
         found["weighted_quantile_loss"] = float(np.mean(losses))
     found |= {"series": float(len(of_series)), "rows": total["rows"]}
     return {name: float(number) for name, number in found.items()}
-
-
-def _by_series(sums: pd.DataFrame) -> pd.DataFrame:
-    table = {
-        SERIES: sums.index,
-        "rows": sums["rows"].to_numpy().astype(int),
-        "smape": (sums[f"smape.{FORECAST}"] / sums["rows"]).to_numpy(),
-        "mase": _per_row(sums, f"scaled.{FORECAST}", "scaled_rows").to_numpy(),
-        "rmsse": np.sqrt(_per_row(sums, f"squared.{FORECAST}", "squared_rows")).to_numpy(),
-        "bias": (sums[f"error.{FORECAST}"] / sums["value"].replace(0, np.nan)).to_numpy(),
-        "mase_seasonal_naive": _per_row(sums, "scaled.seasonal_naive", "scaled_rows").to_numpy(),
-    }
-    return pd.DataFrame(table)
-
-
-def _by_step(sums: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-    table: dict[str, Any] = {"step": sums.index.to_numpy()}
-    for name in (FORECAST, *BASELINES):
-        suffix = "" if name == FORECAST else f"_{name}"
-        table[f"smape{suffix}"] = (sums[f"smape.{name}"] / sums["rows"]).to_numpy()
-        table[f"mase{suffix}"] = _per_row(sums, f"scaled.{name}", "scaled_rows").to_numpy()
-    for level in levels:
-        table[f"coverage_{level:g}"] = (sums[f"inside.{level:g}"] / sums["rows"]).to_numpy()
-    return pd.DataFrame(table)
-
-
-def _per_row(sums: pd.DataFrame, name: str, rows: str) -> pd.Series:
-    return sums[name] / sums[rows].where(sums[rows] > 0)

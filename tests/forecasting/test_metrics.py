@@ -61,6 +61,39 @@ def test_metrics_are_what_their_formulas_say_on_any_partitions(backtest):
     assert found.by_series["rows"].tolist() == [5, 6, 6, 6]
 
 
+def test_groups_are_judged_by_their_own_series_and_steps_by_their_own_rows(backtest):
+    groups = pd.DataFrame(
+        {"unique_id": list("abcd"), "shop": [1, 1, 2, 2], "kind": ["x", "x", "x", None]}
+    )
+    found = evaluate_forecasts(backtest, groups=groups)
+    assert found.by_group["column"].tolist() == ["shop", "shop", "kind"]
+    for row in found.by_group.itertuples():
+        names = groups.loc[groups[row.column].astype("str") == row.group, "unique_id"]
+        alone = evaluate_forecasts(backtest[backtest["unique_id"].isin(names)])
+        assert (row.series, row.rows) == (alone.metrics["series"], alone.metrics["rows"])
+        for name in ("smape", "mase", "rmsse", "wape", "bias"):
+            assert getattr(row, name) == pytest.approx(alone.metrics[name]), name
+        assert row.lost == alone.metrics["series_lost_share"]
+        assert row.mase_seasonal_naive == pytest.approx(alone.metrics["mase.seasonal_naive"])
+    for row in found.by_step.itertuples():
+        alone = evaluate_forecasts(backtest[backtest["step"] == row.step]).metrics
+        for name in ("smape", "mase", "wape", "bias"):
+            assert getattr(row, name) == pytest.approx(alone[name]), name
+    assert evaluate_forecasts(backtest).by_group.empty
+
+
+def test_wrmsse_weighs_series_as_asked(backtest):
+    found = evaluate_forecasts(backtest)
+    weights = {"a": 0.0, "b": 3.0, "c": 1.0, "d": 0.0}
+    weighed = evaluate_forecasts(backtest, weights=weights).metrics["wrmsse"]
+    rmsse = found.by_series.set_index("unique_id")["rmsse"]
+    assert weighed == pytest.approx((3 * rmsse["b"] + rmsse["c"]) / 4)
+    value = backtest.groupby("unique_id")["y"].sum()
+    assert found.metrics["wrmsse"] == pytest.approx((rmsse * value).sum() / value.sum())
+    with pytest.raises(InputError, match="'d' has no weight"):
+        evaluate_forecasts(backtest, weights={"a": 1, "b": 1, "c": 1})
+
+
 def test_nothing_to_judge_is_told(backtest):
     with pytest.raises(InputError, match="nothing can be judged"):
         evaluate_forecasts(backtest.assign(y=np.nan))

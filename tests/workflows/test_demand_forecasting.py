@@ -61,7 +61,13 @@ def test_the_job_leaves_metrics_report_bundle_and_forecasts_of_the_week_to_come(
     assert 0 < metrics["test.owa"] < 2
     assert {"test.smape", "test.mase", "test.coverage_80", "test.rmsse"} <= set(metrics)
     report = (finished / "report.html").read_text(encoding="utf-8")
-    for words in ("The median series", "Error by steps ahead", "What ordering would have cost"):
+    for words in (
+        "The median series",
+        "Error by steps ahead",
+        "Error by group",
+        "category: ",
+        "What ordering would have cost",
+    ):
         assert words in report
     assert "https://" not in report.split("<script>")[0]
     forecasts = read_table(str(finished / "forecasts")).compute()

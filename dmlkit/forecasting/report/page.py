@@ -37,6 +37,8 @@ METRICS = {
     "bias": ("Bias", "above 0: forecasts are too high", "{:+.1%}"),
     "weighted_quantile_loss": ("Quantile loss", "of the model's quantiles, weighted", "{:.3f}"),
 }
+#: Of each column, the groups that are shown.
+MOST_GROUPS = 8
 HEADLINES = ("owa", "mase", "smape")
 
 
@@ -133,6 +135,7 @@ def render_forecast_report(inputs: ForecastReport) -> str:
         stages=stage_rows(inputs.stages),
         total=duration(sum(stage.seconds for stage in inputs.stages)),
         lost=_lost(inputs.evaluation),
+        groups=list(_group_rows(inputs.evaluation.by_group)),
     )
 
 
@@ -177,6 +180,14 @@ def _metric_rows(inputs: ForecastReport) -> Iterator[tuple[str, str, str, str, s
         if values[0] is not None:
             told = ["" if value is None else form.format(value) for value in values]
             yield name, meaning, told[0], told[1], told[2]
+
+
+def _group_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Yield column, group and errors of the groups with the largest values of each column."""
+    for _, rows in table.groupby("column", sort=False):
+        for row in rows.head(MOST_GROUPS).itertuples():
+            errors = f"{row.mase:.3f}", f"{row.mase_seasonal_naive:.3f}", f"{row.wape:.1%}"
+            yield f"{row.column}: {row.group}", f"{row.series:,}", *errors, f"{row.bias:+.1%}"
 
 
 def _lost(evaluation: ForecastEvaluation) -> str:
