@@ -54,6 +54,7 @@ class StoryPlugin(SchedulerPlugin):
 
         self.scheduler = scheduler
         self.story = Story(time.time())
+        self._awaited = self.story.losses.awaited
         self.diary = open_diary()
         if self.diary is not None:
             self.story.past = self.diary.read()
@@ -155,8 +156,8 @@ class StoryPlugin(SchedulerPlugin):
 
     def transition(self, key: Any, start: Any, finish: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
         """Take in that a lost result is there again, or that a task failed."""
-        losses = self.story.losses
-        if losses.awaited and key in losses.awaited:
+        # Called several times for each task: nothing is looked up that need not be.
+        if self._awaited and key in self._awaited:
             self._follow(key, finish, kwargs.get("startstops") or ())
         if finish == "erred" and start == "processing":
             self._failed(key, kwargs.get("exception_text") or "", kwargs.get("worker") or "")
