@@ -95,6 +95,9 @@ def bucket_count(partitions: int, most: int = 128) -> int:
 def exchange(splits: list[Any], buckets: int, gather: Callable[[list[Any]], Any]) -> list[Any]:
     """Bring the pieces of each bucket together.
 
+    All pieces are taken out of all splits before any are brought together. Dask moves results to
+    disk whole: a split that waits there for its last bucket would be read once for each of them.
+
     Parameters
     ----------
     splits : list of Delayed
@@ -110,11 +113,19 @@ def exchange(splits: list[Any], buckets: int, gather: Callable[[list[Any]], Any]
     """
     name = f"{funcname(gather)}-{uuid4().hex}"
     tasks: dict[Any, Task] = {}
-    for bucket in range(buckets):
-        pieces = [(f"piece-{name}", number, bucket) for number in range(len(splits))]
-        for key, split in zip(pieces, splits, strict=True):
+    apart: list[Any] = []
+    for number, split in enumerate(splits):
+        pieces: list[Any] = [(f"piece-{name}", number, bucket) for bucket in range(buckets)]
+        for bucket, key in enumerate(pieces):
             tasks[key] = Task(key, getitem, TaskRef(split.key), bucket)
-        tasks[(name, bucket)] = Task((name, bucket), gather, List(*map(TaskRef, pieces)))
+        apart.append((f"taken-apart-{name}", number))
+        tasks[apart[-1]] = Task(apart[-1], _nothing, *map(TaskRef, pieces))
+    all_apart = f"all-taken-apart-{name}"
+    tasks[all_apart] = Task(all_apart, _nothing, *map(TaskRef, apart))
+    for bucket in range(buckets):
+        near = [TaskRef((f"piece-{name}", number, bucket)) for number in range(len(splits))]
+        key = (name, bucket)
+        tasks[key] = Task(key, _after, TaskRef(all_apart), gather, List(*near))
     return _layer(name, tasks, [(name, bucket) for bucket in range(buckets)], [splits])
 
 
@@ -167,6 +178,14 @@ def exchange_in_stages(
         splits = for_each(cut, near, range(start, stop + 1), *arguments)
         joined += exchange(splits, stop - start, join)
     return joined
+
+
+def _nothing(*_: Any) -> None:
+    """Wait for what is given."""
+
+
+def _after(_: None, function: Callable[[Any], Any], argument: Any) -> Any:
+    return function(argument)
 
 
 def _reference(argument: Any) -> Any:

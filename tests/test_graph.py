@@ -1,5 +1,6 @@
 import pytest
 from dask.delayed import Delayed
+from dask.order import order
 
 from dmlkit import graph
 
@@ -56,11 +57,26 @@ def test_exchange_brings_the_pieces_of_a_bucket_together():
     ]
 
 
+def test_a_split_is_taken_apart_before_the_next_one_is_made():
+    """So one that goes to disk need not be read once for each of its buckets."""
+    splits = graph.for_each(remainders, list(range(20)), 5)
+    buckets = graph.exchange(splits, 5, put_together)
+    places = order(dict(buckets[0].dask))
+    turn = {name: {} for name in ("remainders", "piece", "put_together")}
+    for key, place in places.items():
+        if isinstance(key, tuple) and (name := key[0].split("-")[0]) in turn:
+            turn[name][key[1:]] = place
+    made = sorted(turn["remainders"].values())
+    for (split,), since in turn["remainders"].items():
+        later = next((place for place in made if place > since), min(turn["put_together"].values()))
+        assert all(turn["piece"][split, bucket] < later for bucket in range(5))
+
+
 def test_a_step_is_one_layer_however_many_its_pieces():
     splits = graph.for_each(remainders, list(range(200)), 100)
     buckets = graph.exchange(splits, 100, put_together)
     assert [layers(splits[0]), layers(buckets[0])] == [1, 2]
-    assert len(buckets[0].dask) == 200 + 200 * 100 + 100
+    assert len(buckets[0].dask) == 200 + 200 * (100 + 1) + 1 + 100
     assert all(bucket.dask is buckets[0].dask for bucket in buckets)
 
 

@@ -157,6 +157,7 @@ def test_too_many_failures_end_it_and_say_where_it_was(client: Client, tmp_path:
     assert fitted(n_estimators=3).get_booster().num_boosted_rounds() == 3
 
 
+@pytest.mark.long
 def test_rows_put_in_by_hand_are_told_to_be_lost(own_client: Client) -> None:
     worker = max(own_client.scheduler_info()["workers"])
     parts = own_client.scatter([part(number) for number in range(6)], workers=[worker])
@@ -217,6 +218,7 @@ def test_two_trainings_at_once_and_other_tasks_do_not_wait_for_each_other(
         assert [raw(model.result()) for model in both] == [raw(undisturbed)] * 2
 
 
+@pytest.mark.long
 def test_a_worker_that_freezes_while_rows_are_loaded_is_given_up(
     own_client: Client, undisturbed: XGBClassifier
 ) -> None:

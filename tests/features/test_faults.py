@@ -38,7 +38,7 @@ def table() -> dd.DataFrame:
     return dd.from_map(payments_of_part, range(20), meta=payments_of_part(0, 2))
 
 
-@pytest.mark.parametrize("after", ["payments", "_cut"])
+@pytest.mark.parametrize("after", [pytest.param("payments", marks=pytest.mark.long), "_cut"])
 def test_a_worker_that_is_killed_costs_time_and_no_bit(after):
     expected = STEP.transform(table(), partitions=10).compute(scheduler="threads")
     with (

@@ -246,6 +246,7 @@ def test_results_do_not_depend_on_partitions(
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_results_do_not_depend_on_the_number_of_workers(
     finished_job: Path,
     transactions_path: Path,
