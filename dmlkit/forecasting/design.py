@@ -12,6 +12,7 @@ from dmlkit.errors import ConfigurationError
 from dmlkit.features import FeatureSet, PanelLags
 from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import SeriesRows
+from dmlkit.features.rows import Rows
 from dmlkit.forecasting.frequency import Frequency
 from dmlkit.forecasting.groups import lagged_groups
 from dmlkit.forecasting.origin import Origins
@@ -66,6 +67,12 @@ class Design:
                 f"A forecaster takes PanelLags and steps that look at one row; this one looks at "
                 f"others: {others[0].explain()}."
             )
+        leaking = [s for s in self.features.steps if s not in lags and VALUE in s.required_columns]
+        if leaking:
+            raise ConfigurationError(
+                f"A feature reads {VALUE!r} of its own row, which is what is to be forecast: "
+                f"{leaking[0].explain()}. Read a lag of it."
+            )
         changing = [name for step in lags for name in step.by if name not in self.static]
         if changing:
             raise ConfigurationError(
@@ -83,7 +90,7 @@ class Design:
         """The lags of groups of series."""
         return tuple(s for s in self.features.steps if isinstance(s, PanelLags) and s.by)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The features, as the model has them."""
         return self.features.get_feature_names_out()
@@ -137,11 +144,39 @@ class Design:
 
     def at_rows(self, rows: pd.DataFrame, lagged: Mapping[str, np.ndarray]) -> pd.DataFrame:
         """Return the features of rows whose lagged values are known."""
-        frame = rows.assign(**lagged)
-        for step in self.features.steps:
-            if not isinstance(step, PanelLags):
-                frame = step.apply(frame, self.features.learned_ or {})
+        ahead = self.ahead(rows)
+        return self.beside(Rows.of(ahead).columns, lagged)
+
+    def ahead(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what features need that can be told of rows before their lags are known."""
+        for step in self._row_steps[0]:
+            rows = step.apply(rows, self.features.learned_ or {})
+        own = {name for step in self._row_steps[0] for name in step.get_feature_names_out()}
+        read = {name for step in self._row_steps[1] for name in step.required_columns}
+        return rows[[name for name in rows if name in own | read]]
+
+    def beside(self, ahead: Mapping[str, Any], lagged: Mapping[str, Any]) -> pd.DataFrame:
+        """Return the features of rows from what `ahead` returned of them and lagged values."""
+        frame = pd.DataFrame({**ahead, **lagged}, copy=False)
+        for step in self._row_steps[1]:
+            frame = step.apply(frame, self.features.learned_ or {})
         return frame[self.names]
+
+    @cached_property
+    def _row_steps(self) -> tuple[list[Any], list[Any]]:
+        """The steps that look at one row: those that read no lags, and those that do."""
+        made = {name for lags in (self.lags, *self.groups) for name in lags.get_feature_names_out()}
+        early: list[Any] = []
+        late: list[Any] = []
+        for step in self.features.steps:
+            if isinstance(step, PanelLags):
+                continue
+            if made.isdisjoint(step.required_columns):
+                early.append(step)
+            else:
+                late.append(step)
+                made |= set(step.get_feature_names_out())
+        return early, late
 
     def _weights(self, history: pd.DataFrame, age: np.ndarray) -> np.ndarray:
         weight = np.ones(len(history))

@@ -25,8 +25,9 @@ from dmlkit.forecasting.panel import (
 
 __all__ = ["Prepared", "prepare", "with_future"]
 
-#: Rows of a pandas frame for each partition.
-ROWS_PER_PARTITION = 200_000
+#: Of a pandas frame: rows for each partition at least, and partitions at most. Each takes some
+#: milliseconds a step, however few series it has.
+ROWS_PER_PARTITION, MOST_PARTITIONS = 200_000, 64
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _lazily(panel: pd.DataFrame) -> Any:
     """Return a pandas panel in partitions of whole series, where these lie together."""
     rows = panel.reset_index(drop=True)
     begins = np.flatnonzero((rows[SERIES] != rows[SERIES].shift()).to_numpy())
-    wanted = np.arange(ROWS_PER_PARTITION, len(rows), ROWS_PER_PARTITION)
+    size = max(ROWS_PER_PARTITION, -(-len(rows) // MOST_PARTITIONS))
+    wanted = np.arange(size, len(rows), size)
     places = np.unique(np.searchsorted(begins, wanted))
     cuts = [0, *begins[places[places < len(begins)]].tolist(), len(rows)]
     parts = [rows.iloc[start:stop] for start, stop in pairwise(dict.fromkeys(cuts))]

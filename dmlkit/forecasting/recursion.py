@@ -13,6 +13,7 @@ import pandas as pd
 
 from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import SeriesRows
+from dmlkit.features.rows import Rows
 from dmlkit.forecasting.design import Design
 from dmlkit.forecasting.origin import Origins
 from dmlkit.forecasting.tails import GroupTails, Tails, widened
@@ -27,8 +28,8 @@ class Beginning:
 
     Attributes
     ----------
-    future : pd.DataFrame
-        From `future_rows`.
+    ahead : Rows
+        Of all steps, one after the other: what `Design.ahead` tells.
     series : int
     tails : Tails
     groups : tuple of GroupTails
@@ -37,7 +38,7 @@ class Beginning:
         What undoes the target transforms.
     """
 
-    future: pd.DataFrame
+    ahead: Rows
     series: int
     tails: Tails
     groups: tuple[GroupTails, ...]
@@ -62,12 +63,13 @@ class Beginning:
             for step, of_groups in zip(design.groups, sums, strict=True)
         ]
         tails = Tails.of(design.lags, values, starts)
-        return cls(future, len(origins.stops), tails, tuple(groups), undoing)
+        ahead = Rows.of(design.ahead(future))
+        return cls(ahead, len(origins.stops), tails, tuple(groups), undoing)
 
-    def at_step(self, step: int) -> pd.DataFrame:
-        """Return the rows of a step, from 0."""
-        rows = self.future.iloc[step * self.series : (step + 1) * self.series]
-        return rows.reset_index(drop=True)
+    def at_step(self, step: int) -> dict[str, Any]:
+        """Return the columns of a step, from 0."""
+        begin, end = step * self.series, (step + 1) * self.series
+        return {name: column[begin:end] for name, column in self.ahead.columns.items()}
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def next_step(
         columns |= dict(zip(lags.get_feature_names_out(), found, strict=True))
     if not beginning.series:
         return Course((*course.outputs, np.empty((0, 1))), np.empty((0, step + 1)), groups)
-    latest = predicted(models[number], design.at_rows(beginning.at_step(step), columns))
+    latest = predicted(models[number], design.beside(beginning.at_step(step), columns))
     points = widened(course.points, latest[:, latest.shape[1] // 2])
     return Course((*course.outputs, latest), points, groups)
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
-from dmlkit.features import Calendar, Columns, PanelLags
+from dmlkit.features import Calendar, Columns, PanelLags, Ratio
 from dmlkit.forecasting import Differences, Forecaster, LocalStandardScaler, Log1p
 from tests.forecasting.conftest import sales
 
@@ -22,6 +22,7 @@ LAGS = PanelLags(
     min_samples=1,
 )  # fmt: skip
 STEPS = [LAGS, Calendar("ds", ["weekday"]), Columns(["price", "kind"])]
+RATIOS = [Ratio("y_lag1", "price"), Ratio("y_lag1_over_price", "y_lag7")]
 TRANSFORMS = [Log1p(), LocalStandardScaler(), Differences(7)]
 
 
@@ -45,7 +46,7 @@ def future_of(panel: pd.DataFrame, days: int) -> pd.DataFrame:
 
 def test_recursion_gives_what_a_loop_over_one_series_and_step_gives(panel):
     """The features of each step are taken from the whole series with its forecasts behind it."""
-    made = forecaster(transforms=[]).fit(panel)
+    made = Forecaster(tree(), "1D", [*STEPS, *RATIOS], static=["kind"], season=7).fit(panel)
     found = made.predict(5, future=future_of(panel, 5)).set_index(["unique_id", "ds"])["yhat"]
     (model,) = made.models_
     for series, rows in panel.groupby("unique_id"):
@@ -53,7 +54,8 @@ def test_recursion_gives_what_a_loop_over_one_series_and_step_gives(panel):
         for step in range(5):
             whole = pd.concat([rows, later[step : step + 1].assign(y=np.nan)], ignore_index=True)
             features = LAGS.transform(whole)
-            features = Calendar("ds", ["weekday"]).apply(features, {})
+            for row_step in (STEPS[1], *RATIOS):
+                features = row_step.apply(features, {})
             value = model.predict(features[made.design.names].tail(1))[0]
             assert found[series, later["ds"].iloc[step]] == value
             rows = whole.assign(y=whole["y"].fillna(value))
@@ -134,6 +136,8 @@ def test_other_mistakes_are_told(panel):
         forecaster(steps_per_model=1).fit(panel, horizon=2).predict(3, future=future_of(panel, 3))
     with pytest.raises(ConfigurationError, match="one step PanelLags"):
         Forecaster(tree(), "1D", [Columns(["price"])])
+    with pytest.raises(ConfigurationError, match="'y' of its own row"):
+        Forecaster(tree(), "1D", [*STEPS, Ratio("y", "price")])
     with pytest.raises(InputError, match="rows are missing at a frequency"):
         forecaster().fit(panel.drop(index=20))
     with pytest.raises(InputError, match=r"has 70 steps.* 10 are left to train on"):
