@@ -10,22 +10,20 @@ from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.features import FeatureSet
 from dmlkit.forecasting.backtest import cutoffs_of, interval_margins
 from dmlkit.forecasting.design import Design
+from dmlkit.forecasting.document import read, written
 from dmlkit.forecasting.fitted import Fitted, forecast_lazily
 from dmlkit.forecasting.frequency import Frequency
+from dmlkit.forecasting.intervals import quantiles_of
 from dmlkit.forecasting.origin import Cutoff
 from dmlkit.forecasting.panel import Gaps
 from dmlkit.forecasting.preparation import Prepared, prepare, with_future
 from dmlkit.forecasting.training import fitted_models
-from dmlkit.forecasting.transforms import (
-    TargetTransform,
-    transform_from_dict,
-    transform_to_dict,
-)
+from dmlkit.forecasting.transforms import TargetTransform
 
 __all__ = ["Forecaster"]
 
-#: Of the document that `to_dict` writes.
-KIND, VERSION = "forecaster", 1
+#: What is written down of a forecaster as it is, beside its design.
+PLAIN = ("season", "steps_per_model", "gaps", "common_end", "minimum")
 
 
 class Forecaster:
@@ -253,23 +251,9 @@ class Forecaster:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the models as JSON-able values: what was declared, learned, calibrated."""
-        return {
-            "kind": KIND,
-            "version": VERSION,
-            "frequency": self.design.frequency.text,
-            "features": self.design.features.to_dict(),
-            "transforms": [transform_to_dict(each) for each in self.design.transforms],
-            "static": list(self.design.static),
-            "season": self.season,
-            "steps_per_model": self.steps_per_model,
-            "gaps": self.gaps,
-            "common_end": self.common_end,
-            "minimum": self.minimum,
-            "min_history": self.design.min_history,
-            "weight": self.design.weight,
-            "half_life": self.design.half_life,
-            "margins": {f"{level:g}": list(map(float, m)) for level, m in self.margins_.items()},
-        }
+        margins = {f"{level:g}": list(map(float, m)) for level, m in self.margins_.items()}
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return written(self.design, {**plain, "margins": margins})
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], models: Sequence[Any]) -> Self:
@@ -280,19 +264,10 @@ class Forecaster:
         ConfigurationError
             The document is of a newer version.
         """
-        if document["version"] > VERSION:
-            raise ConfigurationError(
-                f"The forecaster is of version {document['version']}; this dmlkit reads up to "
-                f"{VERSION}. Update dmlkit."
-            )
-        made: dict[str, Any] = {"features": FeatureSet.from_dict(document["features"])}
-        made |= {"transforms": [transform_from_dict(each) for each in document["transforms"]]}
-        apart = {"kind", "version", "margins", *made}
-        plain = {name: value for name, value in document.items() if name not in apart}
-        forecaster = cls(models[0], **plain, **made)
+        arguments, margins = read(document)
+        forecaster = cls(models[0], **arguments)
         forecaster.models_ = tuple(models)
-        margins = document["margins"].items()
-        forecaster.margins_ = {float(level): np.array(margin) for level, margin in margins}
+        forecaster.margins_ = {float(level): np.array(margin) for level, margin in margins.items()}
         return forecaster
 
     def _copy(self) -> "Forecaster":
@@ -304,16 +279,7 @@ class Forecaster:
     @property
     def quantiles(self) -> tuple[float, ...]:
         """The quantiles that the model predicts; empty where it predicts one number."""
-        levels = self.model.get_params().get("quantile_alpha")
-        if levels is None or not hasattr(levels, "__iter__"):
-            return ()
-        chosen = tuple(float(level) for level in levels)
-        if len(chosen) % 2 == 0:
-            raise ConfigurationError(
-                f"quantile_alpha is {list(chosen)}: the middle one is the forecast, so name an odd "
-                "number of them."
-            )
-        return chosen if len(chosen) > 1 else ()
+        return quantiles_of(self.model)
 
     def _prepare(self, panel: Any) -> Prepared:
         return prepare(panel, self.design, self.gaps, self.common_end)

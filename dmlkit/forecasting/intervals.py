@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import InputError
+from dmlkit.errors import ConfigurationError, InputError
 
 __all__ = [
     "FORECAST",
@@ -15,6 +15,7 @@ __all__ = [
     "interval_scale",
     "own_bounds",
     "quantile_name",
+    "quantiles_of",
 ]
 
 #: The column with the expected course of a series.
@@ -106,3 +107,23 @@ def bound_names(level: float) -> tuple[str, str]:
     ('yhat_lo_80', 'yhat_hi_80')
     """
     return f"{FORECAST}_lo_{level:g}", f"{FORECAST}_hi_{level:g}"
+
+
+def quantiles_of(model: Any) -> tuple[float, ...]:
+    """Return the quantiles that a model predicts; empty where it predicts one number.
+
+    Raises
+    ------
+    ConfigurationError
+        They have no middle one.
+    """
+    levels = model.get_params().get("quantile_alpha")
+    if levels is None or not hasattr(levels, "__iter__"):
+        return ()
+    chosen = tuple(float(level) for level in levels)
+    if len(chosen) % 2 == 0:
+        raise ConfigurationError(
+            f"quantile_alpha is {list(chosen)}: the middle one is the forecast, so name an odd "
+            "number of them."
+        )
+    return chosen if len(chosen) > 1 else ()
