@@ -146,7 +146,7 @@ export function training(story, run, width) {
   const early = !going && shown.early_stop && shown.round < shown.total;
   const told = [
     `${early ? "stopped early at round" : "round"} ${whole(shown.round)} of ${whole(shown.total)}`,
-    shown.seconds_per_round !== null && `${shown.seconds_per_round < 1 ? `${Math.round(shown.seconds_per_round * 1000)} ms` : duration(shown.seconds_per_round)} each`,
+    shown.seconds_per_round >= 0.001 && `${shown.seconds_per_round < 1 ? `${Math.round(shown.seconds_per_round * 1000)} ms` : duration(shown.seconds_per_round)} each`,
     shown.state === "restarting" && "starting again after a failure",
     shown.state === "running" && shown.left && `${range(shown.left)} left`,
     shown.state === "running" && shown.early_stop && shown.early_stop.at < shown.total && `stops at ${whole(shown.early_stop.at)} if no better`,
