@@ -221,6 +221,7 @@ class _Shard:
         if what == "round":
             rounds, metrics = content
             content = {"round": rounds, "total": self.total, "metrics": metrics}
+            content["time"] = time.time()  # several go on their way together
         if what == "effort":
             content = {"rows": self.rows, **content}
         if what == "built":

@@ -91,6 +91,7 @@ class TrainingRecord:
     round: int = 0
     total: int = 0
     moved: float = 0.0
+    round_done: float = 0.0
     pace: float | None = None
     patience: int | None = None
     curves: dict[str, CurveRecord] = field(default_factory=dict)
@@ -98,12 +99,21 @@ class TrainingRecord:
     workers: dict[str, int] = field(default_factory=dict)
     shards: dict[int, ShardEffort] = field(default_factory=dict)
 
-    def add_round(self, now: float, number: int, total: int, metrics: Mapping[str, float]) -> None:
-        """Take in a round."""
+    def add_round(
+        self,
+        now: float,
+        number: int,
+        total: int,
+        metrics: Mapping[str, float],
+        done: float | None = None,
+    ) -> None:
+        """Take in a round, by when a worker's clock says that it was done, if that is told."""
+        done = now if done is None else done
         if number > self.round and self.round and self.state == "running":
-            taken = (now - self.moved) / (number - self.round)
+            taken = max(0.0, done - self.round_done) / (number - self.round)
             self.pace = taken if self.pace is None else self.pace + FRESH * (taken - self.pace)
         self.state, self.round, self.total, self.moved = "running", number, total, now
+        self.round_done = done
         for name, value in metrics.items():
             curve = self.curves.setdefault(str(name), CurveRecord(str(name)))
             curve.add(number, float(value))
@@ -189,9 +199,8 @@ class Trainings:
             training.total = int(message["rounds"])
             training.moved, training.shards = now, {}
         elif kind == "training-round":
-            training.add_round(
-                now, int(message["round"]), int(message["total"]), message["metrics"]
-            )
+            done, total = int(message["round"]), int(message["total"])
+            training.add_round(now, done, total, message["metrics"], message.get("time"))
         elif kind == "training-restart":
             lost = message["seconds_lost"]
             restart: schema.Restart = {

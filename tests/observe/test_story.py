@@ -149,6 +149,14 @@ def test_a_training_is_told_with_curves_and_when_it_stops_early(story: Story) ->
     assert training["left"] == {"low": 11.0, "high": 941.0}
 
 
+def test_rounds_that_arrive_together_took_as_long_as_their_worker_says(story: Story) -> None:
+    for number in range(1, 31):
+        arrived, metrics = float(number // 10), {"v-auc": 0.5}
+        facts = {"round": number, "total": 99, "metrics": metrics, "time": 700.0 + 0.02 * number}
+        tell(story, arrived, "training-round", **facts)
+    assert snapshot(story, 4.0)["trainings"][0]["seconds_per_round"] == 0.02
+
+
 def test_a_restart_goes_back_in_the_curve_and_is_made_up_for(story: Story) -> None:
     rounds(story, 1, 20)
     lost = {"time": 20.0, "worker": "tcp://a:1", "reason": "Worker x was lost.", "round": 19}
