@@ -152,7 +152,7 @@ def _told(model: XGBModel) -> dict[str, Any]:
     parameters = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in model.get_params().items()
-        if not callable(value)
+        if not callable(value) and name != "callbacks"
     }
     classes = {"classes": len(model.classes_)} if isinstance(model, XGBClassifier) else {}
     return {

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dmlkit.boosting.plan import History
 from dmlkit.errors import InputError, MissingFileError
@@ -33,16 +34,28 @@ class Checkpoint:
         Metrics by table, metric and round.
     made_for : str
         The plan's, so that no other training goes on from it.
+    callbacks : list of dict
+        What is kept of the attributes of each of the user's callbacks.
+    parameters : str
+        XGBoost's own account of the booster's parameters, where callbacks may have changed them.
     """
 
     rounds: int
     raw: bytes
     history: History
     made_for: str = ""
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
+    parameters: str = ""
 
     def to_bytes(self) -> bytes:
         """Return it as bytes that tell whether they are whole."""
-        told = {"rounds": self.rounds, "history": self.history, "made_for": self.made_for}
+        told = {
+            "rounds": self.rounds,
+            "history": self.history,
+            "made_for": self.made_for,
+            "callbacks": self.callbacks,
+            "parameters": self.parameters,
+        }
         head = json.dumps(told).encode()
         body = struct.pack("<Q", len(head)) + head + self.raw
         return MAGIC + hashlib.sha256(body).digest() + body
@@ -68,7 +81,7 @@ class Checkpoint:
             raise ValueError("not a whole checkpoint")
         (length,) = struct.unpack_from("<Q", body)
         head = json.loads(body[8 : 8 + length])
-        return cls(head["rounds"], body[8 + length :], head["history"], head["made_for"])
+        return cls(raw=body[8 + length :], **head)
 
 
 def save_checkpoint(data: bytes, path: str | Path) -> None:
@@ -105,7 +118,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         ) from error
     try:
         return Checkpoint.from_bytes(data)
-    except (ValueError, KeyError, struct.error) as error:
+    except (ValueError, TypeError, struct.error) as error:
         raise InputError(
             f"{path} is no checkpoint of a training, or a damaged one. Leave resume_from out to "
             "start from the first round."

@@ -38,6 +38,10 @@ class XGBClassifier(XGBModel):
         XGBoost's names, or functions of labels and predictions, which see all rows at once; the
         less, the better. ``auc`` and ``aucpr`` of two classes are exact whatever worker holds which
         rows, and ``aucpr`` is the average precision of `dmlkit.metrics`.
+    callbacks : sequence of xgboost.callback.TrainingCallback, optional
+        Called in each process that trains. One that ends the training ends it in all of them.
+        Attributes that JSON can write are kept in checkpoints, and the objects that were given
+        have those of the first process after `fit`.
     device : {"auto", "cpu", "cuda"}
         With ``"auto"``, GPUs when every worker has one; `device_` and `device_reason_` tell.
     checkpoint_every : int, optional

@@ -6,7 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 import xgboost
+from xgboost.callback import TrainingCallback
 
+from dmlkit.boosting.callbacks import check_callbacks, restore
 from dmlkit.boosting.checkpoint import Checkpoint, load_checkpoint
 from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.elastic import train
@@ -47,6 +49,7 @@ class XGBModel:
         learning_rate: float | Sequence[float] | Callable[[int], float] | None = None,
         early_stopping_rounds: int | None = None,
         eval_metric: Any = None,
+        callbacks: Sequence[TrainingCallback] | None = None,
         device: str = "auto",
         checkpoint_every: int | None = None,
         checkpoint_path: str | Path | None = None,
@@ -62,6 +65,7 @@ class XGBModel:
             "learning_rate": learning_rate,
             "early_stopping_rounds": early_stopping_rounds,
             "eval_metric": eval_metric,
+            "callbacks": callbacks,
             "device": device,
             "checkpoint_every": checkpoint_every,
             "checkpoint_path": checkpoint_path,
@@ -162,6 +166,7 @@ class XGBModel:
     def _check(cls, parameters: Mapping[str, Any]) -> None:
         check_names(name for name in parameters if name not in HANDLED)
         check_external_memory(parameters)
+        check_callbacks(parameters.get("callbacks"))
         objective = parameters.get("objective")
         if not (objective is None or callable(objective) or objective in cls.objectives):
             raise ConfigurationError(
@@ -217,6 +222,7 @@ class XGBModel:
         _check_start(start, plan.made_for, resume_from)
         endurance = Endurance(**{name: given[name] for name in ENDURANCE})
         trained, self.restarts_ = train(plan, data, tables, client, endurance, start)
+        restore(given["callbacks"], trained.callbacks)
         self._raw, self._history = trained.raw, trained.history
         self._best = trained.best_iteration
         self.device_, self.device_reason_ = device.name, device.reason

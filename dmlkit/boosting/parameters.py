@@ -15,7 +15,6 @@ __all__ = ["HANDLED", "check_names", "eval_metrics", "native_parameters"]
 
 #: Ours to decide: categories come from dtypes, threads from workers, and missing is NaN.
 NOT_OURS = {
-    "callbacks",
     "enable_categorical",
     "feature_types",
     "feature_weights",
@@ -26,6 +25,7 @@ NOT_OURS = {
 
 #: What the estimator itself acts on.
 HANDLED = {
+    "callbacks",
     "checkpoint_every",
     "checkpoint_path",
     "device",

@@ -1,7 +1,7 @@
 """What is to be trained, as every process of a training is told it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["History", "Plan", "Trained"]
@@ -28,6 +28,8 @@ class Plan:
         Those of them that are functions.
     functions : bytes
         The objective and the metrics that are functions, as `functions.packed` gave them.
+    callbacks : bytes
+        As `callbacks.packed_callbacks` gave them.
     early_stopping_rounds : int or None
         Stop when the last metric on the last table has not improved for so many rounds.
     features : tuple of str
@@ -57,6 +59,7 @@ class Plan:
     checkpoint_every: int | None = None
     own: tuple[str, ...] = ()
     functions: bytes = b""
+    callbacks: bytes = b""
     learning_rates: tuple[float, ...] = ()
     base: bytes = b""
     base_rounds: int = 0
@@ -81,8 +84,11 @@ class Trained:
         Metrics by table, metric and round.
     best_iteration : int or None
         Counted from 0, with early stopping.
+    callbacks : list of dict
+        What is kept of each callback's attributes.
     """
 
     raw: bytes
     history: History
     best_iteration: int | None
+    callbacks: list[dict[str, Any]] = field(default_factory=list)

@@ -9,6 +9,7 @@ from typing import Any
 
 import xgboost
 
+from dmlkit.boosting.callbacks import packed_callbacks
 from dmlkit.boosting.exact_metrics import EXACT
 from dmlkit.boosting.functions import packed
 from dmlkit.boosting.objectives import Objective
@@ -88,6 +89,7 @@ def plan_of(
         exact=tuple(name for name in names if name in EXACT and task.exact),
         own=tuple(metric.__name__ for metric in functions),
         functions=packed(task.objective, functions),
+        callbacks=packed_callbacks(parameters["callbacks"]),
         early_stopping_rounds=parameters["early_stopping_rounds"],
         features=tuple(data.features),
         tables=tuple(tables),

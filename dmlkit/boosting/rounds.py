@@ -9,6 +9,7 @@ import xgboost
 from xgboost import collective
 from xgboost.callback import CallbackContainer, TrainingCallback
 
+from dmlkit.boosting.callbacks import OwnCallbacks
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.exact_metrics import ExactMetrics
 from dmlkit.boosting.functions import FunctionMetrics, native_objective, unpacked
@@ -70,30 +71,35 @@ def boost(
         [matrix, *(table for table, _ in watched if table is not matrix)],
         model_file=bytearray(start.raw) or None,
     )
-    stop = _Stop(plan)
-    after = CallbackContainer(
-        [stop, _Tell(tell), _Keep(plan, keep)],
+    stop, own = _Stop(plan), OwnCallbacks(plan.callbacks, start.callbacks)
+    around = CallbackContainer(
+        [own, stop, _Tell(tell), _Keep(plan, keep, own)],
         metric=_own_metrics(plan, metrics) if watched else None,
         output_margin=False,
     )
-    after.history.update(start.history)
+    if start.parameters:
+        booster.load_config(start.parameters)
+    around.history.update(start.history)
+    booster = around.before_training(booster)
     for number in range(start.rounds, plan.rounds):
-        if stop.now(after.history):
+        if stop.now(around.history):
             break
         _draw_anew(booster, plan)
         if plan.learning_rates:
             booster.set_param({"learning_rate": plan.learning_rates[number]})
+        if around.before_iteration(booster, number, matrix, list(watched)):
+            break
         booster.update(
             matrix,
             iteration=plan.base_rounds + number,
             fobj=None if objective is None else native_objective(objective),
         )
-        if after.after_iteration(booster, number, matrix, list(watched)):
+        if around.after_iteration(booster, number, matrix, list(watched)):
             break
-    best = stop.best(after.history)
-    return _trained(
-        booster, plain(after.history), None if best is None else plan.base_rounds + best
-    )
+    booster = around.after_training(booster)
+    best = stop.best(around.history)
+    kept = None if best is None else plan.base_rounds + best
+    return _trained(booster, plain(around.history), kept, own)
 
 
 def _own_metrics(plan: Plan, functions: Sequence[Callable[..., Any]]) -> Any:
@@ -122,9 +128,9 @@ def _draw_anew(booster: Any, plan: Plan) -> None:
         booster.set_param({"updater": GROWERS[str(parameters.get("device", "cpu"))]})
 
 
-def _trained(booster: Any, history: History, best: int | None) -> Trained:
+def _trained(booster: Any, history: History, best: int | None, own: OwnCallbacks) -> Trained:
     kept = booster if best is None else booster[: best + 1]
-    return Trained(bytes(kept.save_raw("ubj")), history, best)
+    return Trained(bytes(kept.save_raw("ubj")), history, best, own.states())
 
 
 def _parameters(plan: Plan, threads: int) -> dict[str, Any]:
@@ -191,8 +197,11 @@ class _Tell(TrainingCallback):
 class _Keep(TrainingCallback):
     """Makes a checkpoint when it is due; all processes have the same, so the first one does."""
 
-    def __init__(self, plan: Plan, keep: Callable[[Checkpoint], None]) -> None:
+    def __init__(
+        self, plan: Plan, keep: Callable[[Checkpoint], None], callbacks: OwnCallbacks
+    ) -> None:
         self._every, self._keep, self._made_for = plan.checkpoint_every, keep, plan.made_for
+        self._callbacks = callbacks
         self._cost, self._last = 0.0, time.monotonic()
         super().__init__()
 
@@ -200,7 +209,10 @@ class _Keep(TrainingCallback):
         if collective.get_rank() == 0 and self._due(epoch + 1):
             began = time.monotonic()
             raw = bytes(model.save_raw("ubj"))
-            self._keep(Checkpoint(epoch + 1, raw, plain(evals_log), self._made_for))
+            history, states = plain(evals_log), self._callbacks.states()
+            # What a callback sets is no part of a saved model.
+            parameters = model.save_config() if states else ""
+            self._keep(Checkpoint(epoch + 1, raw, history, self._made_for, states, parameters))
             self._last = time.monotonic()
             self._cost = self._last - began
         return False

@@ -52,7 +52,8 @@ def test_a_worker_that_is_killed_costs_time_and_no_bit(after):
         wait_for(client, after)
         os.kill(pid, signal.SIGKILL)
         assert same_bytes(found.result(timeout=120), expected)
-        assert pid not in client.run(os.getpid).values()
+        # The scheduler may still list the lost worker, which gives no answer then.
+        assert pid not in client.run(os.getpid, on_error="ignore").values()
 
 
 def wait_for(client: distributed.Client, task: str) -> None:
