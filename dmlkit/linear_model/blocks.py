@@ -24,6 +24,7 @@ class Block:
     ----------
     design : (n, features) float64 array
     label, weight : (n,) float64 array
+        Rows with a weight of 0 are left out.
     """
 
     design: NDArray[np.float64]
@@ -122,12 +123,28 @@ def _mapped(part: pd.DataFrame, function: Callable[..., Any], columns: Any) -> A
 
 
 def _block(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
-    label = numbers_of(pd.DataFrame({"label": np.asarray(y)}))[:, 0]
-    ones = np.ones(len(label))
-    weights = ones if weight is None else np.asarray(weight, dtype=np.float64)
+    label = _numbers_in(y, "label")
+    weights = np.ones(len(label)) if weight is None else _numbers_in(weight, "sample_weight")
     if not len(X) == len(label) == len(weights):
         raise InputError(f"A partition has {len(X):,} rows, but {len(label):,} labels.")
-    return Block(numbers_of(X), label, weights)
+    negative = int((weights < 0).sum())
+    if negative:
+        raise InputError(
+            f"{negative:,} weights of a partition are below 0, such as {weights.min():g}. "
+            "Leave such rows out, or give them a weight of 0."
+        )
+    design = numbers_of(X)
+    if weights.all():
+        return Block(design, label, weights)
+    there = weights > 0
+    return Block(design[there], label[there], weights[there])
+
+
+def _numbers_in(column: Any, name: str) -> NDArray[np.float64]:
+    if isinstance(column, pd.Series):
+        name, column = str(name if column.name is None else column.name), column.array
+    numbers: NDArray[np.float64] = numbers_of(pd.DataFrame({name: column}))[:, 0]
+    return numbers
 
 
 def numbers_of(part: pd.DataFrame, dtype: Any = np.float64) -> NDArray[Any]:

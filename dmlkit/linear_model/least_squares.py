@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, InputError, NotFittedError
-from dmlkit.linear_model.blocks import Block, blocks_of, map_rows
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.linear_model.blocks import Block, blocks_of
+from dmlkit.linear_model.prediction import linear_prediction
 
 __all__ = ["LinearRegression", "Ridge"]
 
@@ -67,7 +68,7 @@ class Ridge:
 
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
-        return _predicted(self, X)
+        return linear_prediction(self, X)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -117,7 +118,7 @@ class LinearRegression:
 
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
-        return _predicted(self, X)
+        return linear_prediction(self, X)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -170,11 +171,3 @@ def _add(parts: Sequence[Products]) -> Products:
         apart = part.mean - mean
         products += part.products + part.weight * np.outer(apart, apart)
     return Products(weight, mean, products)
-
-
-def _predicted(model: Any, X: Any) -> Any:
-    if not hasattr(model, "coef_"):
-        raise NotFittedError(f"This {type(model).__name__} is not fitted yet: call fit first.")
-    names = [str(name) for name in model.feature_names_in_]
-    coefficients, intercept = model.coef_, model.intercept_
-    return map_rows(lambda design: design @ coefficients + intercept, X, names, "prediction")

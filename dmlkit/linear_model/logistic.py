@@ -1,31 +1,21 @@
 """`LogisticRegression`: two classes, an L2 penalty, Newton's method over the partitions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, InputError, NotFittedError, TrainingError
-from dmlkit.linear_model.blocks import Block, Blocks, blocks_of, map_rows
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.linear_model.blocks import blocks_of, map_rows
+from dmlkit.linear_model.losses import Logistic, sigmoid
+from dmlkit.linear_model.newton import Penalised, Totals, minimised, totals_of
+from dmlkit.linear_model.prediction import fitted_features
 
 __all__ = ["LogisticRegression"]
 
 Vector = NDArray[np.float64]
-
-#: A step that made the loss larger is halved so often at most.
-MOST_HALVINGS = 30
-
-
-class Slope(NamedTuple):
-    """Loss, gradient and Hessian over some rows, the intercept's entry last."""
-
-    loss: float
-    gradient: Vector
-    hessian: Vector
 
 
 @dataclass(eq=False)
@@ -42,7 +32,8 @@ class LogisticRegression:
     fit_intercept : bool
         The intercept is not penalised.
     tol : float
-        The largest entry of the gradient, for each row, that is taken for zero.
+        A step that promises to lower the loss by less than the square of it, as a share, is the
+        last one.
     max_iter : int
 
     Attributes
@@ -56,7 +47,8 @@ class LogisticRegression:
     Notes
     -----
     The solution of `sklearn.linear_model.LogisticRegression` within 1e-6 where that has converged.
-    Memory on the client grows with the square of the features: some thousand at most.
+    Without a penalty there is none for classes that a plane separates. Memory on the client grows
+    with the square of the features: some thousand at most.
 
     References
     ----------
@@ -97,25 +89,29 @@ class LogisticRegression:
         if not self.C > 0:
             raise ConfigurationError(f"C is {self.C}; it must be above 0.")
         blocks = blocks_of(X, y, sample_weight)
-        rows = _checked_rows(blocks)
-        parameters = self._minimised(blocks, len(blocks.features), rows)
-        self.coef_ = parameters[None, :-1]
-        self.intercept_ = parameters[-1:]
+        totals = totals_of(blocks, Logistic())
+        _checked(totals)
+        centre = totals.centre(self.fit_intercept)
+        penalised = Penalised(blocks, Logistic(), 1 / self.C, centre, self.fit_intercept)
+        found = minimised(penalised, 0.0, self.tol, self.max_iter, "LogisticRegression")
+        self.coef_ = found.coefficients[None]
+        self.intercept_ = np.array([found.intercept])
+        self.n_iter_ = found.passes
         self.classes_ = np.array([0, 1])
         self.feature_names_in_ = np.array(blocks.features, dtype=object)
         return self
 
     def decision_function(self, X: Any) -> Any:
         """Return the log-odds of class 1, lazily: a Series like `X`."""
-        return map_rows(self._margin, X, self._features(), "score")
+        return map_rows(self._margin, X, fitted_features(self), "score")
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class, lazily: a frame like `X` with the columns 0, 1."""
-        return map_rows(self._probabilities, X, self._features(), (0, 1))
+        return map_rows(self._probabilities, X, fitted_features(self), (0, 1))
 
     def predict(self, X: Any) -> Any:
         """Return the more probable class, lazily: a Series like `X`."""
-        return map_rows(self._labels, X, self._features(), "prediction")
+        return map_rows(self._labels, X, fitted_features(self), "prediction")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -126,87 +122,23 @@ class LogisticRegression:
         set_parameters(self, **parameters)
         return self
 
-    def _features(self) -> list[str]:
-        if not hasattr(self, "coef_"):
-            raise NotFittedError("This LogisticRegression is not fitted yet: call fit first.")
-        return [str(name) for name in self.feature_names_in_]
-
     def _margin(self, design: Vector) -> Vector:
         margin: Vector = design @ self.coef_[0] + self.intercept_[0]
         return margin
 
     def _probabilities(self, design: Vector) -> Vector:
-        chance = _sigmoid(self._margin(design))
+        chance = sigmoid(self._margin(design))
         return np.column_stack([1 - chance, chance])
 
     def _labels(self, design: Vector) -> Vector:
         return (self._margin(design) > 0).astype(np.int64)
 
-    def _minimised(self, blocks: Blocks, features: int, rows: float) -> Vector:
-        """Return coefficients and intercept at which the penalised loss is least."""
-        penalty = np.append(np.full(features, 1 / self.C), 0.0)
-        here, step = np.zeros(features + 1), np.zeros(features + 1)
-        least, halvings = np.inf, 0
-        for step_number in range(1, self.max_iter + 1):
-            self.n_iter_ = step_number
-            found = blocks.sum(_slope, _add, here, self.fit_intercept)
-            loss = found.loss + penalty @ here**2 / 2
-            if loss > least + 1e-12 * abs(least) and halvings < MOST_HALVINGS:
-                step, halvings = step / 2, halvings + 1
-                here = here + step  # back by half of what was gone
-                continue
-            least, halvings = loss, 0
-            gradient = found.gradient + penalty * here
-            if np.abs(gradient).max() <= self.tol * rows:
-                return here
-            hessian = found.hessian + np.diag(penalty)
-            step = np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
-            here = here - step
-        raise TrainingError(
-            f"LogisticRegression did not converge in {self.max_iter} steps. Scale the columns "
-            "(StandardScaler), lower C, or raise max_iter."
-        )
 
-
-def _checked_rows(blocks: Blocks) -> float:
-    rows, negatives, positives, weight = blocks.sum(_count, _total).tolist()
-    if negatives + positives < rows or 0 in (negatives, positives):
+def _checked(totals: Totals) -> None:
+    positives = totals.labels
+    negatives = totals.rows - totals.outside - positives
+    if totals.outside or 0 in (negatives, positives):
         raise InputError(
-            f"Of {rows:,.0f} labels, {negatives:,.0f} are 0 and {positives:,.0f} are 1. Both are "
-            "needed, and no others."
+            f"Of {totals.rows:,} labels, {negatives:,.0f} are 0 and {positives:,.0f} are 1. "
+            "Both are needed, and no others."
         )
-    return float(weight)
-
-
-def _count(block: Block) -> Vector:
-    label = block.label
-    counts = [len(label), (label == 0).sum(), (label == 1).sum(), block.weight.sum()]
-    return np.array(counts, dtype=np.float64)
-
-
-def _total(counts: Sequence[Vector]) -> Vector:
-    return reduce(np.add, counts)
-
-
-def _slope(block: Block, parameters: Vector, fit_intercept: bool) -> Slope:
-    design = np.column_stack([block.design, np.full(len(block.label), float(fit_intercept))])
-    margin = design @ parameters
-    chance = _sigmoid(margin)
-    # log(1 + exp(margin)) - label * margin, without overflow.
-    loss = np.logaddexp(0, margin) - block.label * margin
-    curvature = block.weight * chance * (1 - chance)
-    return Slope(
-        float(block.weight @ loss),
-        design.T @ (block.weight * (chance - block.label)),
-        (design.T * curvature) @ design,
-    )
-
-
-def _add(parts: Sequence[Slope]) -> Slope:
-    loss, gradient, hessian = (reduce(np.add, each) for each in zip(*parts, strict=True))
-    return Slope(float(loss), gradient, hessian)
-
-
-def _sigmoid(margin: Vector) -> Vector:
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-margin))
