@@ -253,7 +253,8 @@ def _fitted(model: Any, loss: Tweedie, X: Any, y: Any, sample_weight: Any) -> An
     start = _start(totals, loss, model.fit_intercept)
     centre = totals.centre(model.fit_intercept)
     # scikit-learn penalises the mean loss, not the sum.
-    penalised = Penalised(blocks, loss, model.alpha * totals.weight, centre, model.fit_intercept)
+    l2 = model.alpha * totals.weight
+    penalised = Penalised(blocks, loss, 0.0, l2, centre, model.fit_intercept)
     found: Minimum = minimised(penalised, start, model.tol, model.max_iter, type(model).__name__)
     model.coef_, model.intercept_, model.n_iter_ = found
     model.feature_names_in_ = np.array(blocks.features, dtype=object)

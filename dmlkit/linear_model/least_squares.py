@@ -1,28 +1,20 @@
 """`LinearRegression` and `Ridge`: least squares in one pass over the partitions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.linear_model.blocks import Block, blocks_of
+from dmlkit.errors import ConfigurationError
+from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.prediction import linear_prediction
+from dmlkit.linear_model.products import products_of
 
 __all__ = ["LinearRegression", "Ridge"]
 
 Vector = NDArray[np.float64]
-
-
-class Products(NamedTuple):
-    """Weight, means, and products about the means, of the features and (last) the label."""
-
-    weight: float
-    mean: Vector
-    products: Vector
 
 
 @dataclass(eq=False)
@@ -134,13 +126,8 @@ def _solved(
     X: Any, y: Any, sample_weight: Any, alpha: float, fit_intercept: bool
 ) -> tuple[Vector, float, Any]:
     blocks = blocks_of(X, y, sample_weight)
-    found: Products = blocks.sum(_products, _add)
-    if found.weight == 0:
-        raise InputError("There is no row to train on. Look at the filters before it.")
+    found = products_of(blocks, about_mean=fit_intercept)
     features, products, mean = len(blocks.features), found.products, found.mean
-    if not fit_intercept:  # about zero
-        products = products + found.weight * np.outer(mean, mean)
-        mean = np.zeros_like(mean)
     # On columns of one size, so that small ones are not taken for collinear.
     size = np.sqrt(np.diag(products)[:features])
     size = np.where(size > 0, size, 1.0)
@@ -148,26 +135,3 @@ def _solved(
     coefficients = np.linalg.lstsq(scaled, products[:features, -1] / size, rcond=1e-13)[0] / size
     intercept = float(mean[-1] - mean[:features] @ coefficients)
     return coefficients, intercept, np.array(blocks.features, dtype=object)
-
-
-def _products(block: Block) -> Products:
-    both = np.column_stack([block.design, block.label])
-    weight = float(block.weight.sum())
-    if weight == 0:
-        return Products(0.0, np.zeros(both.shape[1]), np.zeros((both.shape[1],) * 2))
-    mean = block.weight @ both / weight
-    centred = both - mean
-    return Products(weight, mean, (centred.T * block.weight) @ centred)
-
-
-def _add(parts: Sequence[Products]) -> Products:
-    """Add products up about their common mean (Chan, Golub, LeVeque)."""
-    weight = sum(part.weight for part in parts)
-    if weight == 0:
-        return parts[0]
-    mean = sum((part.weight * part.mean for part in parts), np.zeros_like(parts[0].mean)) / weight
-    products = np.zeros_like(parts[0].products)
-    for part in parts:
-        apart = part.mean - mean
-        products += part.products + part.weight * np.outer(apart, apart)
-    return Products(weight, mean, products)

@@ -1,4 +1,4 @@
-"""`LogisticRegression`: two classes, an L2 penalty, Newton's method over the partitions."""
+"""`LogisticRegression`: two classes, L1 and L2 penalties, Newton's method over the partitions."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dmlkit.declared import parameters_of, set_parameters
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model.blocks import blocks_of, map_rows
+from dmlkit.linear_model.elastic_net import check_share
 from dmlkit.linear_model.losses import Logistic, sigmoid
 from dmlkit.linear_model.newton import Penalised, Totals, minimised, totals_of
 from dmlkit.linear_model.prediction import fitted_features
@@ -28,7 +29,9 @@ class LogisticRegression:
     Parameters
     ----------
     C : float
-        Inverse strength of the L2 penalty; infinite for none.
+        Inverse strength of the penalty; infinite for none.
+    l1_ratio : float
+        The share of L1 in the penalty: 0 is L2 alone, 1 is L1 alone, which leaves columns out.
     fit_intercept : bool
         The intercept is not penalised.
     tol : float
@@ -64,6 +67,7 @@ class LogisticRegression:
     """
 
     C: float = 1.0
+    l1_ratio: float = 0.0
     fit_intercept: bool = True
     tol: float = 1e-9
     max_iter: int = 100
@@ -88,11 +92,13 @@ class LogisticRegression:
         """
         if not self.C > 0:
             raise ConfigurationError(f"C is {self.C}; it must be above 0.")
+        check_share(self.l1_ratio)
         blocks = blocks_of(X, y, sample_weight)
         totals = totals_of(blocks, Logistic())
         _checked(totals)
         centre = totals.centre(self.fit_intercept)
-        penalised = Penalised(blocks, Logistic(), 1 / self.C, centre, self.fit_intercept)
+        l1, l2 = self.l1_ratio / self.C, (1 - self.l1_ratio) / self.C
+        penalised = Penalised(blocks, Logistic(), l1, l2, centre, self.fit_intercept)
         found = minimised(penalised, 0.0, self.tol, self.max_iter, "LogisticRegression")
         self.coef_ = found.coefficients[None]
         self.intercept_ = np.array([found.intercept])

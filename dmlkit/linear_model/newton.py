@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import InputError, TrainingError
 from dmlkit.linear_model.blocks import Block, Blocks
+from dmlkit.linear_model.coordinates import least_quadratic
 from dmlkit.linear_model.losses import Loss
 
 __all__ = ["Minimum", "Penalised", "Totals", "minimised", "totals_of"]
@@ -21,6 +22,9 @@ MOST_HALVINGS = 30
 
 #: What a step must gain at least, as a share of what its slope promises (Armijo).
 LEAST_GAIN = 1e-4
+
+#: Of coordinate descent within a step; the next step goes on from there.
+MOST_SWEEPS = 2_000
 
 #: Rows that are looked at together: with their products they stay in a core's cache.
 CHUNK = 2_048
@@ -76,8 +80,8 @@ class Penalised:
     ----------
     blocks : Blocks
     loss : Loss
-    l2 : float
-        Half of it is added for each squared coefficient; the intercept costs nothing.
+    l1, l2 : float
+        What each coefficient's size costs, and half of its square; the intercept costs nothing.
     centre : (features,) float64 array
         Columns are taken about it, so that large numbers with a small spread lose no digits.
     fit_intercept : bool
@@ -85,21 +89,30 @@ class Penalised:
 
     blocks: Blocks
     loss: Loss
+    l1: float
     l2: float
     centre: Vector
     fit_intercept: bool
 
     def at(self, point: Vector, *, expected: bool = False) -> Slope:
-        """Look at all rows."""
+        """Look at all rows; what is not smooth, l1, is in the loss alone."""
         found: Slope = self.blocks.sum(
             _slope, _add, self.loss, point, self.centre, self.fit_intercept, expected
         )
-        penalty = np.append(np.full(len(self.centre), self.l2), 0.0)
+        penalty = self.for_each(self.l2)
         return Slope(
-            found.loss + float(penalty @ point**2) / 2,
+            found.loss + float(penalty @ point**2) / 2 + self.l1_at(point),
             found.gradient + penalty * point,
             found.hessian + np.diag(penalty),
         )
+
+    def l1_at(self, point: Vector) -> float:
+        """Return what the sizes of coefficients cost."""
+        return self.l1 * float(np.abs(point[:-1]).sum())
+
+    def for_each(self, penalty: float) -> Vector:
+        """Return a penalty for each coefficient, and none for the intercept."""
+        return np.append(np.full(len(self.centre), penalty), 0.0)
 
 
 def totals_of(blocks: Blocks, loss: Loss) -> Totals:
@@ -135,6 +148,11 @@ def minimised(
     name : str
         Of the model, for users.
 
+    References
+    ----------
+    Lee, Sun, Saunders: *Proximal Newton-Type Methods for Minimizing Composite Functions*. SIAM
+    Journal on Optimization 24, 2014.
+
     Raises
     ------
     TrainingError
@@ -154,8 +172,9 @@ def minimised(
             expected = True
             continue
         here, best, share, expected = here + share * step, found.loss, 1.0, False
-        step = -_solved(found.hessian, found.gradient)
-        promised = float(-found.gradient @ step)
+        step = _step(penalised, found, here)
+        promised = penalised.l1_at(here) - penalised.l1_at(here + step)
+        promised -= float(found.gradient @ step)
         if promised <= tolerance**2 * best or _is_tiny(step, here, found.hessian):
             return _about_zero(penalised, here + step, passes)
     raise TrainingError(
@@ -172,6 +191,18 @@ def _is_lower(loss: float, best: float, promised: float) -> bool:
 def _about_zero(penalised: Penalised, point: Vector, passes: int) -> Minimum:
     coefficients = point[:-1]
     return Minimum(coefficients, float(point[-1] - penalised.centre @ coefficients), passes)
+
+
+def _step(penalised: Penalised, found: Slope, here: Vector) -> Vector:
+    """Return the way to the least of the quadratic function that the slope tells of."""
+    if penalised.l1 == 0:
+        return -_solved(found.hessian, found.gradient)
+    linear = found.gradient - found.hessian @ here
+    l1 = penalised.for_each(penalised.l1)
+    least = least_quadratic(
+        found.hessian, linear, l1, here, positive=False, most_sweeps=MOST_SWEEPS
+    )
+    return least.point - here
 
 
 def _solved(hessian: Vector, gradient: Vector) -> Vector:
