@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import add_up, for_each
 
-__all__ = ["Block", "Blocks", "blocks_of", "map_rows", "names_of", "numbers_of"]
+__all__ = [
+    "Block",
+    "Blocks",
+    "blocks_of",
+    "map_rows",
+    "names_of",
+    "numbers_of",
+    "parts_beside",
+    "weights_in",
+]
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,24 @@ def blocks_of(X: Any, y: Any, sample_weight: Any = None) -> Blocks:
     columns = [y] if sample_weight is None else [y, sample_weight]
     if isinstance(X, pd.DataFrame):
         return Blocks([_block(X, *columns)], names)
+    return Blocks(list(dask.persist(*for_each(_block, *parts_beside(X, columns)))), names)
+
+
+def parts_beside(X: Any, columns: Sequence[Any]) -> list[list[Any]]:
+    """Return the parts of a dask frame, and those of each column beside it.
+
+    Raises
+    ------
+    InputError
+        Partitions do not match.
+    """
     for column in columns:
         if not isinstance(column, dd.Series) or column.npartitions != X.npartitions:
             raise InputError(
                 "Labels and weights must be dask Series partitioned like the table. Take all "
                 "from one dask frame."
             )
-    parts = for_each(_block, X.to_delayed(), *(column.to_delayed() for column in columns))
-    return Blocks(list(dask.persist(*parts)), names)
+    return [each.to_delayed() for each in (X, *columns)]
 
 
 def names_of(X: Any) -> list[str]:
@@ -123,21 +142,34 @@ def _mapped(part: pd.DataFrame, function: Callable[..., Any], columns: Any) -> A
 
 
 def _block(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
-    label = _numbers_in(y, "label")
-    weights = np.ones(len(label)) if weight is None else _numbers_in(weight, "sample_weight")
+    label, weights = _numbers_in(y, "label"), weights_in(weight, len(y))
     if not len(X) == len(label) == len(weights):
         raise InputError(f"A partition has {len(X):,} rows, but {len(label):,} labels.")
+    design = numbers_of(X)
+    if weights.all():
+        return Block(design, label, weights)
+    there = weights > 0
+    return Block(design[there], label[there], weights[there])
+
+
+def weights_in(column: Any, rows: int) -> NDArray[np.float64]:
+    """Return weights as numbers, ones where there are none.
+
+    Raises
+    ------
+    InputError
+        A weight is missing, infinite or below 0.
+    """
+    if column is None:
+        return np.ones(rows)
+    weights = _numbers_in(column, "sample_weight")
     negative = int((weights < 0).sum())
     if negative:
         raise InputError(
             f"{negative:,} weights of a partition are below 0, such as {weights.min():g}. "
             "Leave such rows out, or give them a weight of 0."
         )
-    design = numbers_of(X)
-    if weights.all():
-        return Block(design, label, weights)
-    there = weights > 0
-    return Block(design[there], label[there], weights[there])
+    return weights
 
 
 def _numbers_in(column: Any, name: str) -> NDArray[np.float64]:
