@@ -6,6 +6,7 @@ this on any running scheduler; it needs no XGBoost.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ TOPIC = "dmlkit"
 #: Seconds after which a training that no client looks at is forgotten.
 FORGOTTEN = 600.0
 
+#: Seconds after which what a worker told of its processes is old.
+RECENT = 3.0
+
 News = Sequence[tuple[str, int, Any]]
 
 
@@ -37,7 +41,8 @@ class Failure:
     Attributes
     ----------
     kind : str
-        ``"failed"`` (XGBoost refuses), ``"peer-lost"``, ``"died"`` or ``"froze"``.
+        ``"failed"`` (XGBoost refuses), ``"peer-lost"``, ``"died"``, ``"froze"``, ``"lost"``,
+        ``"task"``, ``"unreachable"`` or ``"stalled"``.
     worker, reason : str
     """
 
@@ -63,6 +68,10 @@ class Sight:
     failures : tuple of Failure
     gone, silent : tuple of str
         Workers of the attempt that left, and those that gave no sign for too long.
+    started : bool
+        All processes found each other, or are about to.
+    stalled : bool
+        All processes are alive, and each has been waiting for the others for too long.
     """
 
     rounds: int
@@ -72,6 +81,8 @@ class Sight:
     failures: tuple[Failure, ...]
     gone: tuple[str, ...]
     silent: tuple[str, ...]
+    started: bool
+    stalled: bool
 
 
 @dataclass
@@ -81,6 +92,8 @@ class _Attempt:
     ready: set[int] = field(default_factory=set)
     finished: set[int] = field(default_factory=set)
     reported: dict[str, float] = field(default_factory=dict)
+    #: For each rank, when that was told and since when it has been waiting.
+    waits: dict[int, tuple[float, float]] = field(default_factory=dict)
     rounds: int = 0
     checkpoint: bytes | None = None
     checkpoints: int = 0
@@ -124,6 +137,9 @@ class _Attempts:
         elif kind == "checkpoint":
             attempt.checkpoint = content
             attempt.checkpoints += 1
+        elif kind == "waits":
+            now = time.monotonic()
+            attempt.waits[rank] = now, now - content
         elif kind == "done":
             attempt.finished.add(rank)
             attempt.result = content or attempt.result
@@ -206,6 +222,8 @@ def _look(
             for worker in sorted(asked)
             if worker in there and _is_silent(there[worker], attempt.reported.get(worker), silence)
         ),
+        started=started,
+        stalled=not done and _is_stalled(attempt, silence),
     )
 
 
@@ -214,6 +232,16 @@ def _is_silent(state: Any, reported: float | None, silence: float) -> bool:
     if is_silent(state, silence):
         return True
     return reported is not None and time.monotonic() - reported > 2 * silence
+
+
+def _is_stalled(attempt: _Attempt, silence: float) -> bool:
+    """Tell whether all processes that are not done have been waiting for so many seconds."""
+    unfinished = set(range(attempt.shards)) - attempt.finished
+    now = time.monotonic()
+    never = (-math.inf, math.inf)
+    waits = [attempt.waits.get(rank, never) for rank in unfinished]
+    # A worker that has told nothing for some seconds may be frozen: that is something else.
+    return all(now - told < RECENT and now - since > silence for told, since in waits)
 
 
 def _end(token: str, dask_scheduler: Any = None) -> None:

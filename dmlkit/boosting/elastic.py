@@ -20,6 +20,7 @@ from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
 from dmlkit.boosting.frozen import evict_frozen
 from dmlkit.boosting.placement import brought, by_shard, spread
 from dmlkit.boosting.plan import Plan, Trained
+from dmlkit.boosting.reach import cause_of_stall
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
 from dmlkit.boosting.shard_host import HostOrders, train_shards
 from dmlkit.boosting.shards import shard_count
@@ -117,6 +118,7 @@ class _Attempt:
     checkpoint: bytes | None = field(init=False)
     rounds: int = 0
     _seen: int = 0
+    _links_seen: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.checkpoint = self.orders.checkpoint
@@ -198,7 +200,16 @@ class _Attempt:
                 return Failure("task", worker, _task_error(future))
         if sight.failures:
             return self._cause(sight.failures[0], restarts)
-        return None
+        return self._stall(sight)
+
+    def _stall(self, sight: Sight) -> Failure | None:
+        """Look after the links between workers where nothing goes on."""
+        patience = self.endurance.worker_timeout
+        waits_for_rows = not sight.started and time.monotonic() - self._links_seen > patience
+        if not (sight.stalled or waits_for_rows):
+            return None
+        self._links_seen = time.monotonic()
+        return cause_of_stall(self.client, patience if sight.stalled else None)
 
     def _cause(self, failure: Failure, restarts: Restarts) -> Failure:
         """Wait a little: that a peer is lost is often known before which one, and why."""
@@ -253,7 +264,7 @@ def _threads(client: Client, workers: Sequence[str]) -> list[int]:
 def _was_let_go(failure: Failure, client: Client) -> bool:
     """Tell whether a worker left because somebody wanted it to."""
     lost = (loss["worker"] for loss in lost_workers(client))
-    return failure.kind == "lost" and failure.worker not in lost
+    return failure.kind == "unreachable" or (failure.kind == "lost" and failure.worker not in lost)
 
 
 def _wait_for_workers(

@@ -156,6 +156,7 @@ def _sentence(failure: Failure) -> str:
         "died": f"On worker {failure.worker}, {reason}",
         "froze": f"Worker {failure.worker}: {reason}",
         "lost": f"Worker {failure.worker} was lost while training",
+        "stalled": f"The training stood still: {reason}",
         "task": f"Worker {failure.worker} could not train: {reason}",
     }
     return f"{what.get(failure.kind, f'Worker {failure.worker}: {reason}')}."

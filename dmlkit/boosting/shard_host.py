@@ -100,7 +100,10 @@ def _host(hosted: "Sequence[_Shard]", orders: HostOrders, link: "_Link") -> None
         for shard in hosted:
             shard.check(orders.silence)
         over = all(shard.ended for shard in hosted) or any(shard.failed for shard in hosted)
-        answer = link.report([each for shard in hosted for each in shard.take_news()])
+        news = [each for shard in hosted for each in shard.take_news()]
+        if going:
+            news += [("waits", shard.rank, shard.waits()) for shard in hosted if not shard.ended]
+        answer = link.report(news)
         if over or "over" in answer:
             return
         if "go" in answer and not going:
@@ -161,6 +164,7 @@ class _Shard:
     failed: bool = False
     _news: deque[tuple[str, int, Any]] = field(default_factory=deque)
     _heard: float = field(default_factory=time.monotonic)
+    _worked: float = field(default_factory=time.monotonic)
     _passes: dict[str | None, Iterator[Any]] = field(default_factory=dict)
     _gone: bool = False
 
@@ -171,6 +175,10 @@ class _Shard:
     def take_news(self) -> list[tuple[str, int, Any]]:
         """Return what happened since the last call."""
         return [self._news.popleft() for _ in range(len(self._news))]
+
+    def waits(self) -> float:
+        """Return for how many seconds the process has been waiting for others."""
+        return time.monotonic() - self._worked
 
     def check(self, silence: float) -> None:
         """Kill the process if it gave no sign of life for so many seconds."""
@@ -193,6 +201,8 @@ class _Shard:
             while True:
                 what, content = self.connection.recv()
                 self._heard = time.monotonic()
+                if what != "beat" or not content:
+                    self._worked = self._heard
                 if what == "rows":
                     pieces = [
                         Piece(part, start, stop) for part, _, start, stop in self._of(content)

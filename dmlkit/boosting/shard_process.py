@@ -18,7 +18,7 @@ from xgboost import collective
 from xgboost.tracker import RabitTracker
 
 from dmlkit.boosting.checkpoint import Checkpoint
-from dmlkit.boosting.effort import worked
+from dmlkit.boosting.effort import Waiting, worked
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
@@ -196,9 +196,10 @@ class _Worker:
         os._exit(0)
 
     def _beat(self) -> None:
+        waiting = Waiting()
         while True:
             try:
-                self.say("beat")
+                self.say("beat", waiting.look())
             except OSError:
                 os._exit(0)
             time.sleep(BEAT)

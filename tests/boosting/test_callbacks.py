@@ -9,6 +9,7 @@ import pytest
 from distributed import Client
 from xgboost import collective
 from xgboost.callback import EarlyStopping, LearningRateScheduler, TrainingCallback
+from xgboost.tracker import RabitTracker
 
 from benchmarks.cluster_faults import kill_trainer, strike
 from dmlkit.boosting import Bundle, XGBClassifier, load_bundle, save_bundle
@@ -132,6 +133,25 @@ def test_a_callback_that_fails_is_named(client: Client, payments: pd.DataFrame) 
         TrainingError, match=r"callback Fails failed in round 3 .*ZeroDivisionError"
     ):
         fitted(payments, Fails())
+
+
+class Parts(TrainingCallback):
+    """Has one process wait for somebody who never comes."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
+        if epoch == 5 and collective.get_rank() == 1:
+            tracker = RabitTracker(n_workers=1, host_ip="127.0.0.1")
+            tracker.start()
+            tracker.wait_for(60)
+        return False
+
+
+@pytest.mark.cluster
+def test_processes_that_wait_for_each_other_are_ended(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    with pytest.raises(TrainingError, match=r"stood still.* waited for each other for 2 s"):
+        fitted(payments, Parts(), worker_timeout=2.0, max_restarts=0)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ def network() -> Iterator[None]:
             for host in HOSTS:
                 space = f"dmlkit-{host}"
                 made.enter_context(undone(f"ip netns add {space}", f"ip netns del {space}"))
-                ip(f"link add {link(host)} type veth peer name eth0 netns {space}")
+                # By itself it would stay as long as sockets of the host linger.
+                add = f"ip link add {link(host)} type veth peer name eth0 netns {space}"
+                made.enter_context(undone(add, f"ip link del {link(host)}"))
                 ip(f"link set {link(host)} master dmlkit-bridge up")
                 ip(f"-n {space} addr add {NETWORK}.{10 + host}/24 dev eth0")
                 ip(f"-n {space} link set eth0 up")
@@ -125,6 +127,39 @@ def test_a_host_that_is_cut_off_is_given_up(hosts: Client, undisturbed: bytes) -
     (restart,) = model.restarts_
     assert restart.worker.startswith(f"tcp://{NETWORK}.1")
     assert raw(fitted(shards=3, worker_timeout=5.0)) == undisturbed
+
+
+def part_from(host: int, other: int) -> None:
+    """Send what two hosts tell each other nowhere; both still reach the scheduler."""
+    for near, far in ((host, other), (other, host)):
+        to = f"{NETWORK}.{10 + far} lladdr 02:00:00:00:00:99 dev eth0 nud permanent"
+        ip(f"-n dmlkit-{near} neigh replace {to}")
+
+
+@pytest.fixture
+def parted(hosts: Client) -> Iterator[None]:
+    """Let hosts that were parted find each other again."""
+    yield
+    for near, far in ((2, 3), (3, 2)):
+        ip(f"-n dmlkit-{near} neigh del {NETWORK}.{10 + far} dev eth0")
+
+
+@pytest.mark.parametrize("when", ["in training", "before"])
+def test_two_hosts_that_lose_each_other_cost_one_of_them(
+    when: str, hosts: Client, parted: None, undisturbed: bytes
+) -> None:
+    if when == "before":
+        part_from(2, 3)
+    else:
+        strike(hosts, [(60, lambda *_: part_from(2, 3))])
+    began = time.monotonic()
+    model = fitted(shards=3, worker_timeout=5.0)
+    assert time.monotonic() - began < 60
+    assert raw(model) == undisturbed
+    (restart,) = model.restarts_
+    assert f"tcp://{NETWORK}.1" in restart.worker
+    assert "link to" in restart.reason
+    assert len(hosts.scheduler_info()["workers"]) == 2
 
 
 def test_a_short_cut_costs_seconds_and_no_restart(hosts: Client, undisturbed: bytes) -> None:
