@@ -20,7 +20,7 @@ insecure_option = click.option(
 @contextlib.contextmanager
 def cluster(scheduler: str | None, console: Console, *, insecure: bool = False) -> Iterator[Any]:
     """Give a client; a local cluster is gone at the end, at once if the job was stopped."""
-    from dmlkit.cluster import InsecureConnection, connect, kill_workers, quiet_dask
+    from dmlkit.cluster import InsecureConnection, LittleRoom, connect, kill_workers, quiet_dask
 
     quiet_dask()
     with (
@@ -29,7 +29,7 @@ def cluster(scheduler: str | None, console: Console, *, insecure: bool = False) 
     ):
         connected = connect(scheduler, insecure=insecure)
     for warning in told:
-        if issubclass(warning.category, InsecureConnection):
+        if issubclass(warning.category, InsecureConnection | LittleRoom):
             console.print(f"Warning: {warning.message}", style="yellow", soft_wrap=True)
     with connected as client:
         try:

@@ -72,8 +72,11 @@ def run(
     from dmlkit.metrics_table import metrics_table
     from dmlkit.observe.console import shortened, show_progress
     from dmlkit.workflow import find_workflow, load_configuration, run_workflow
+    from dmlkit.workflow.output import check_output
 
     job = find_workflow(name)
+    out = (out or Path("out") / name).absolute()
+    check_output(out)  # before a cluster is started for it
     console = Console(stderr=True)
     if config is None and data is not None and (config := job.matching_preset(data)):
         told = shortened(str(config))
@@ -86,7 +89,7 @@ def run(
             result = run_workflow(
                 job,
                 data=data,
-                out=out or Path("out") / name,
+                out=out,
                 configuration=configuration,
                 resume=resume,
                 listeners=[listener],

@@ -2,6 +2,7 @@
 
 from dmlkit.cluster.client import connect, current_client
 from dmlkit.cluster.logs import quiet_dask
+from dmlkit.cluster.room import LittleRoom
 from dmlkit.cluster.telling import PROGRESS, tell_rows
 from dmlkit.cluster.transport import InsecureConnection
 from dmlkit.cluster.workers import kill_workers, lost_workers
@@ -9,6 +10,7 @@ from dmlkit.cluster.workers import kill_workers, lost_workers
 __all__ = [
     "PROGRESS",
     "InsecureConnection",
+    "LittleRoom",
     "connect",
     "current_client",
     "kill_workers",

@@ -13,6 +13,8 @@ from distributed.deploy.utils import nprocesses_nthreads
 
 from dmlkit.cluster.allocator import let_workers_keep_memory
 from dmlkit.cluster.limits import limits
+from dmlkit.cluster.open_files import allow_open_files
+from dmlkit.cluster.room import check_temporary_folder
 from dmlkit.errors import ClusterError, ConfigurationError
 
 __all__ = ["bytes_of", "first_line", "local_sizes", "start_local", "uses_gpus"]
@@ -51,6 +53,8 @@ def start_local(
     # Dask looks at this one when a worker is lost, not when the cluster starts.
     dask.config.set({"distributed.deploy.lost-worker-timeout": REPLACEMENT_TIMEOUT})
     on_gpus, sizes = uses_gpus(gpus), local_sizes(workers, threads, memory)
+    allow_open_files(sizes["n_workers"])
+    check_temporary_folder(sizes["n_workers"] * sizes["memory_limit"])
     with warnings.catch_warnings(), dask.config.set(patience):
         warnings.filterwarnings("ignore", message=".*already in use")
         try:

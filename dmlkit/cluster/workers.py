@@ -1,12 +1,35 @@
-"""Workers that were lost, and the end of those that a stopped job leaves busy."""
+"""Workers: asking all of them, those that were lost, and the end of those left busy."""
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from distributed import Client, Nanny
 
-__all__ = ["kill_workers", "lost_workers"]
+__all__ = ["answers_of_workers", "kill_workers", "lost_workers"]
+
+#: Workers that haven't answered by then are busy or frozen; a job doesn't wait for them.
+PATIENCE = 15.0
+
+
+def answers_of_workers(
+    client: Client, function: Callable[..., Any], *arguments: Any
+) -> dict[str, Any]:
+    """Call a function in each worker, and return what it returned, by the workers' addresses.
+
+    A function with a parameter ``dask_worker`` is given the worker. Where it fails, or a worker
+    does not answer in time, there is no answer.
+    """
+
+    async def ask() -> dict[str, Any]:
+        return await client._run(function, *arguments, on_error="return")
+
+    try:
+        answers: dict[str, Any] = client.sync(ask, callback_timeout=PATIENCE)
+    except TimeoutError:
+        return {}
+    return {who: told for who, told in answers.items() if not isinstance(told, BaseException)}
 
 
 def lost_workers(client: Client, since: float = 0.0) -> list[dict[str, Any]]:

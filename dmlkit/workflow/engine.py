@@ -27,8 +27,9 @@ from dmlkit.workflow.fingerprint import (
     fingerprint_package,
     input_files,
 )
-from dmlkit.workflow.job import Stage, Workflow
+from dmlkit.workflow.job import TABLE, Stage, Workflow
 from dmlkit.workflow.output import claim_output, publish, staging_folder
+from dmlkit.workflow.readiness import Needs, check_readiness
 from dmlkit.workflow.store import StageRecord, StageStore
 
 __all__ = ["Result", "Run", "run_workflow"]
@@ -157,6 +158,9 @@ def run_workflow(
         store = StageStore(out / "stages")
         plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
+        needs = Needs(output=input_size(files) or 0)
+        shared = any(stage.keep is TABLE for stage in workflow.stages)
+        cautions = check_readiness(client, out, needs, shared=shared)
         began = time.time()
         start = WorkflowEvent(
             workflow.name,
@@ -169,6 +173,8 @@ def run_workflow(
         )
         with follow_run(client, start, listeners) as followed:
             run._listener, run._history = followed.tell, followed.history
+            for text in cautions:
+                followed.tell(Notice(text))
             try:
                 with dask.config.set(MODELS_IN_GRAPHS):
                     _run_stages(plan, run, client, followed.tell)

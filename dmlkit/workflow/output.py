@@ -12,12 +12,32 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from dmlkit.cluster.room import room_of
 from dmlkit.errors import OutputError
 
-__all__ = ["claim_output", "publish", "staging_folder"]
+__all__ = ["check_output", "claim_output", "publish", "staging_folder"]
 
 #: Tells a folder of ours from somebody's home.
 MARKS = ("manifest.json", "stages")
+
+
+def check_output(out: Path) -> None:
+    """Look whether a job can write to the folder `out`, and leave everything as it is.
+
+    Raises
+    ------
+    OutputError
+        The folder holds something that no job wrote, or it can't be made or written to.
+    """
+    _check_ours(out)
+    room = room_of(out)
+    if not Path(room.folder).is_dir():
+        raise OutputError(f"Cannot make the folder {str(out)!r}: {room.folder!r} is a file.")
+    if not room.writable:
+        raise OutputError(
+            f"Cannot write to {room.folder!r}: it is read-only, or not of this user. "
+            f"Choose another --out than {str(out)!r}."
+        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,140 @@
+"""What would stop a job in the middle, found before it begins: full disks, folders not shared."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dask.utils import format_bytes
+from distributed import Client
+
+from dmlkit.cluster.open_files import open_files_allowed, open_files_needed
+from dmlkit.cluster.room import HOW_TO_MOVE, Room, room_of
+from dmlkit.cluster.workers import answers_of_workers
+from dmlkit.errors import ClusterError, OutputError
+
+__all__ = ["Needs", "check_readiness"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a job takes of disks, in bytes, as far as it is known.
+
+    Attributes
+    ----------
+    output : int
+        Of the output folder: tables that are kept and published.
+    spilled : int
+        Of each worker's folder: what does not go into its memory.
+    """
+
+    output: int = 0
+    spilled: int = 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a worker finds where it runs."""
+
+    room: Room
+    can_write: bool
+    open_files: float
+
+
+def check_readiness(client: Client, out: Path, needs: Needs, *, shared: bool) -> list[str]:
+    """Look at the disks, the folders and the limits that a job will work with.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    out : Path
+        The output folder, which is there already.
+    needs : Needs
+    shared : bool
+        Whether workers write to the output folder.
+
+    Returns
+    -------
+    list of str
+        What may go wrong, though it need not.
+
+    Raises
+    ------
+    OutputError
+        The output folder's disk is too small, or workers don't see the folder.
+    ClusterError
+        A worker's disk is too small.
+    """
+    _check_output_disk(room_of(out), needs.output)
+    places = answers_of_workers(client, _look_around, str(out))
+    if shared:
+        _check_seen_by_workers(places, out)
+    _check_spill_disks(places, needs.spilled)
+    return [*_spilled_to_memory(places, needs.spilled), *_few_open_files(places)]
+
+
+def _look_around(out: str, dask_worker: Any) -> _Place:
+    return _Place(
+        room=room_of(dask_worker.local_directory),
+        can_write=os.access(out, os.W_OK | os.X_OK),
+        open_files=open_files_allowed(),
+    )
+
+
+def _check_output_disk(room: Room, needed: int) -> None:
+    if room.free < needed:
+        raise OutputError(
+            f"The output folder {room}, and this job writes about {format_bytes(needed)} there. "
+            "Make room, or choose an --out on a larger disk."
+        )
+
+
+def _check_seen_by_workers(places: Mapping[str, _Place], out: Path) -> None:
+    blind = [worker for worker, place in places.items() if not place.can_write]
+    if blind:
+        others = f" (and {len(blind) - 1} more)" if len(blind) > 1 else ""
+        raise OutputError(
+            f"The worker {blind[0]}{others} can't write to the output folder {str(out)!r}: it is "
+            "on a machine without that folder, or is not allowed to. Choose an --out that all "
+            "workers share, at the same path."
+        )
+
+
+def _check_spill_disks(places: Mapping[str, _Place], needed: int) -> None:
+    """Hold what workers move to disk against what is free; those of a machine may share it."""
+    disks: dict[tuple[str, int], list[Room]] = {}
+    for place in places.values():
+        disks.setdefault((place.room.host, place.room.device), []).append(place.room)
+    for rooms in disks.values():
+        if rooms[0].free < needed * len(rooms):
+            workers = f"{len(rooms)} workers" if len(rooms) > 1 else "a worker"
+            raise ClusterError(
+                f"The temporary folder {rooms[0]}, and {workers} will move about "
+                f"{format_bytes(needed * len(rooms))} there, of what does not go into memory. "
+                f"Give workers more memory, or {HOW_TO_MOVE} (of your own workers: "
+                "--local-directory of `dask worker`)."
+            )
+
+
+def _spilled_to_memory(places: Mapping[str, _Place], spilled: int) -> list[str]:
+    found = [place.room for place in places.values() if place.room.in_memory]
+    if not found or not spilled:
+        return []
+    return [
+        f"The temporary folder {found[0]}: what does not go into memory is moved there, and stays "
+        f"in memory. Better {HOW_TO_MOVE}."
+    ]
+
+
+def _few_open_files(places: Mapping[str, _Place]) -> list[str]:
+    needed = open_files_needed(len(places))
+    few = {worker: place for worker, place in places.items() if place.open_files < needed}
+    if not few:
+        return []
+    worker, place = next(iter(few.items()))
+    return [
+        f"The worker {worker} may have {place.open_files:,.0f} files open (`ulimit -n`), and one "
+        f"of {len(places):,} workers may need {needed:,}. Raise it where workers are started: "
+        f"`ulimit -n {needed}`."
+    ]
