@@ -32,7 +32,9 @@ def check_output(out: Path) -> None:
     _check_ours(out)
     room = room_of(out)
     if not Path(room.folder).is_dir():
-        raise OutputError(f"Cannot make the folder {str(out)!r}: {room.folder!r} is a file.")
+        raise OutputError(
+            f"Cannot make the folder {str(out)!r}: Not a directory: {room.folder!r} is a file."
+        )
     if not room.writable:
         raise OutputError(
             f"Cannot write to {room.folder!r}: it is read-only, or not of this user. "
