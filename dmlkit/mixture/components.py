@@ -96,8 +96,7 @@ def factors_of_precisions(precisions: Array, kind: str) -> Array:
     """
     try:
         if kind in ("full", "tied"):
-            factors: Array = np.linalg.cholesky(precisions)
-            return factors
+            return np.asarray(np.linalg.cholesky(precisions), dtype=np.float64)
     except np.linalg.LinAlgError as error:
         raise TrainingError("precisions_init must be positive definite.") from error
     if not (precisions > 0).all():
