@@ -1,8 +1,10 @@
 """Columns made fit for a model, with scikit-learn's contract, in one pass where that can be."""
 
+from dmlkit.preprocessing.binning import KBinsDiscretizer
 from dmlkit.preprocessing.compose import ColumnTransformer, Pipeline, transformer_from_dict
 from dmlkit.preprocessing.encoding import FrequencyEncoder, OneHotEncoder, OrdinalEncoder
 from dmlkit.preprocessing.imputing import SimpleImputer
+from dmlkit.preprocessing.power import PowerTransformer
 from dmlkit.preprocessing.quantiles import QuantileTransformer
 from dmlkit.preprocessing.scaling import MinMaxScaler, RobustScaler, StandardScaler
 from dmlkit.preprocessing.target import TargetEncoder
@@ -11,10 +13,12 @@ from dmlkit.preprocessing.transformer import Transformer
 __all__ = [
     "ColumnTransformer",
     "FrequencyEncoder",
+    "KBinsDiscretizer",
     "MinMaxScaler",
     "OneHotEncoder",
     "OrdinalEncoder",
     "Pipeline",
+    "PowerTransformer",
     "QuantileTransformer",
     "RobustScaler",
     "SimpleImputer",

@@ -1,6 +1,6 @@
 """Exact quantiles in two passes, and `QuantileTransformer`, for which one pass is enough."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinOf
 from dmlkit.preprocessing.statistics import numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
-__all__ = ["QuantileTransformer", "ask_quantiles"]
+__all__ = ["QuantileTransformer", "ask_quantiles", "averaged", "between"]
 
 #: Blocks of each part for `QuantileTransformer`: a quantile's rank is off by less than one of them.
 FINE_BLOCKS = 4_096
@@ -25,13 +25,50 @@ FINE_BLOCKS = 4_096
 LEAST_PROBABILITY = 1e-7
 
 
+#: From a number of values and a probability to a rank from 0, which may lie between two values.
+Place = Callable[[int, float], float]
+
+
+def between(count: int, probability: float) -> float:
+    """Return the place of a linearly interpolated quantile (numpy's "linear").
+
+    Examples
+    --------
+    >>> between(4, 0.5)
+    1.5
+    """
+    return (count - 1) * probability
+
+
+def averaged(count: int, probability: float) -> float:
+    """Return the place where the distribution steps over a probability, amidst two in a tie.
+
+    It is numpy's "averaged_inverted_cdf".
+
+    Examples
+    --------
+    >>> averaged(4, 0.5), averaged(5, 0.5), averaged(5, 1.0)
+    (1.5, 2, 4)
+    """
+    place = count * probability - 1
+    amidst = floor(place) + 0.5 if place == floor(place) else ceil(place)
+    return min(max(amidst, 0), count - 1)
+
+
 def ask_quantiles(
-    columns: Sequence[str], probabilities: Sequence[float]
+    columns: Sequence[str], probabilities: Sequence[float], *, place: Place = between
 ) -> Generator[list[Question], list[Any], NDArray[np.float64]]:
-    """Ask for exact quantiles, linearly interpolated as `numpy.quantile` does.
+    """Ask for exact quantiles, interpolated as `numpy.quantile` does.
 
     The first pass finds an interval for each that holds few rows; the second counts what is below
     it and takes the values in it.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    probabilities : sequence of float
+    place : callable
+        Where a quantile is among so many sorted values: `between` or `averaged`.
 
     Returns
     -------
@@ -40,30 +77,30 @@ def ask_quantiles(
     """
     summaries: list[Blocks] = yield from ask(*map(BlocksOf, columns))
     asked = [
-        (column, summary.total, probability, _around(column, summary, probability))
+        (column, probability, place(summary.total, probability), summary)
         for column, summary in zip(columns, summaries, strict=True)
         for probability in probabilities
         if summary.total
     ]
-    found: list[Within] = yield from ask(*(interval for *_, interval in asked))
+    found: list[Within] = yield from ask(
+        *(_around(column, summary, where) for column, _, where, summary in asked)
+    )
     quantiles = {
-        (column, probability): _interpolated(within, count, probability)
-        for (column, count, probability, _), within in zip(asked, found, strict=True)
+        (column, probability): _interpolated(within, where)
+        for (column, probability, where, _), within in zip(asked, found, strict=True)
     }
     return np.array(
         [[quantiles.get((name, each), np.nan) for each in probabilities] for name in columns]
     ).reshape(len(columns), len(probabilities))
 
 
-def _around(column: str, summary: Blocks, probability: float) -> WithinOf:
-    place = (summary.total - 1) * probability
+def _around(column: str, summary: Blocks, place: float) -> WithinOf:
     above, _ = summary.interval(floor(place))
     _, upto = summary.interval(ceil(place))
     return WithinOf(column, above, upto)
 
 
-def _interpolated(within: Within, count: int, probability: float) -> float:
-    place = (count - 1) * probability
+def _interpolated(within: Within, place: float) -> float:
     low, high = within.at(floor(place)), within.at(ceil(place))
     share = place - floor(place)
     # As numpy does: from the nearer end, so that results are equal to the last bit.

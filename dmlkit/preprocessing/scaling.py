@@ -14,7 +14,15 @@ from dmlkit.preprocessing.quantiles import ask_quantiles
 from dmlkit.preprocessing.statistics import MomentsOf, numbers_of
 from dmlkit.preprocessing.transformer import Transformer
 
-__all__ = ["MinMaxScaler", "RobustScaler", "StandardScaler"]
+__all__ = [
+    "MinMaxScaler",
+    "RobustScaler",
+    "StandardScaler",
+    "framed",
+    "numbers_in",
+    "scales_of",
+    "varying",
+]
 
 
 def numbers_in(part: pd.DataFrame) -> NDArray[np.float64]:
@@ -27,6 +35,20 @@ def numbers_in(part: pd.DataFrame) -> NDArray[np.float64]:
 def framed(values: NDArray[Any], part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return an array as a frame with the index of a part."""
     return pd.DataFrame(values, index=part.index, columns=list(names), copy=False)
+
+
+def varying(
+    variances: NDArray[np.float64], means: NDArray[np.float64], rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Say which columns vary; a deviation below the rounding of the mean is none."""
+    return np.sqrt(variances) > rows * np.finfo(np.float64).eps * np.abs(means)
+
+
+def scales_of(
+    variances: NDArray[np.float64], means: NDArray[np.float64], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return deviations to divide by; 1 for columns that do not vary."""
+    return np.where(varying(variances, means, rows), _or_one(np.sqrt(variances)), 1.0)
 
 
 def _or_one(scale: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,10 +95,7 @@ class StandardScaler(Transformer):
         self.mean_ = np.array([moments.mean for moments in found])
         self.var_ = np.array([moments.variance for moments in found])
         self.n_samples_seen_ = np.array([moments.rows for moments in found], dtype=np.int64)
-        # A deviation below the rounding of the mean is none: scikit-learn's rule, too.
-        noise = self.n_samples_seen_ * np.finfo(np.float64).eps * np.abs(self.mean_)
-        varies = np.sqrt(self.var_) > noise
-        self.scale_ = np.where(varies, _or_one(np.sqrt(self.var_)), 1.0)
+        self.scale_ = scales_of(self.var_, self.mean_, self.n_samples_seen_)
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
