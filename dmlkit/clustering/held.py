@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
 from dmlkit.graph import add_up, for_each
-from dmlkit.linear_model.blocks import names_of, numbers_of
+from dmlkit.linear_model.blocks import names_of, numbers_of, parts_beside, weights_in
 from dmlkit.positions import starts_of
 
 __all__ = ["Held", "hold"]
@@ -34,6 +34,8 @@ class Held:
     ----------
     parts : list of Delayed
         (n, features) float32 or float64 arrays.
+    weights : list of Delayed or None
+        (n,) float64 arrays; None where each row counts for 1.
     starts : list of int
         The position of the first row of each.
     rows : int
@@ -44,6 +46,7 @@ class Held:
     """
 
     parts: list[Any]
+    weights: list[Any]
     starts: list[int]
     rows: int
     mean: NDArray[np.float64]
@@ -72,17 +75,18 @@ class Held:
         return row
 
 
-def hold(X: Any) -> Held:
+def hold(X: Any, sample_weight: Any = None) -> Held:
     """Bring a table to the workers; one pass counts rows and takes means and variances.
 
     Parameters
     ----------
     X : dask or pandas DataFrame
+    sample_weight : Series like X, optional
 
     Raises
     ------
     InputError
-        A column is no number, a value is missing, or there is no row.
+        A column is no number, a value is missing, a weight is below 0, or there is no row.
     """
     features = names_of(X)
     if isinstance(X, pd.DataFrame):
@@ -90,9 +94,14 @@ def hold(X: Any) -> Held:
         # A name of its own: else dask would hash all the rows.
         name = f"rows-{uuid.uuid4()}"
         parts = [dask.delayed(_narrow_numbers(X), name=name, traverse=False)]
+        weights = [None if sample_weight is None else _weights(X, sample_weight)]
     else:
         scheduler = None
-        parts = list(dask.persist(*for_each(_narrow_numbers, X.to_delayed())))
+        columns = [] if sample_weight is None else [sample_weight]
+        frames, *beside = parts_beside(X, columns)
+        weights = for_each(_weights, frames, *beside) if beside else [None] * len(frames)
+        parts = for_each(_narrow_numbers, frames)
+        parts, weights = map(list, dask.persist(parts, weights))
     spreads: list[Spread] = dask.compute(for_each(_spread, parts), scheduler=scheduler)[0]
     rows = sum(spread.rows for spread in spreads)
     if rows == 0:
@@ -102,13 +111,19 @@ def hold(X: Any) -> Held:
         [each.squares + each.rows * (each.mean - mean) ** 2 for each in spreads], axis=0
     )
     starts = starts_of([spread.rows for spread in spreads])
-    return Held(parts, starts, rows, mean, squares / rows, features, scheduler)
+    return Held(parts, weights, starts, rows, mean, squares / rows, features, scheduler)
 
 
 def _narrow_numbers(part: pd.DataFrame) -> NDArray[Any]:
     """Return a partition as float32 where that holds all its columns exactly, else as float64."""
     exact = all(isinstance(each, np.dtype) and np.can_cast(each, "f4") for each in part.dtypes)
     return np.ascontiguousarray(numbers_of(part, np.float32 if exact else np.float64))
+
+
+def _weights(part: pd.DataFrame, column: Any) -> NDArray[np.float64]:
+    if len(column) != len(part):
+        raise InputError(f"A partition has {len(part):,} rows, but {len(column):,} weights.")
+    return weights_in(column, len(part))
 
 
 def _spread(values: NDArray[Any]) -> Spread:

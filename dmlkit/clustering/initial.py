@@ -37,8 +37,9 @@ def initial_centres(
 ) -> Array:
     """Return centres about the mean of the table.
 
-    Each round draws rows, the more likely the farther they are from those drawn before; in the
-    end all that were drawn, weighted by the rows that are nearest to them, are clustered here.
+    Each round draws rows, the more likely the farther they are from those drawn before and the
+    more they count for; in the end all that were drawn, weighted by the rows that are nearest to
+    them, are clustered here.
 
     Parameters
     ----------
@@ -61,15 +62,14 @@ def initial_centres(
     """
     first = int(chances(0, 1, seed, draw=0)[0] * held.rows)
     candidates = held.row(first)[None]
-    parts, mean = held.parts, held.mean
+    parts, weights, mean = held.parts, held.weights, held.mean
     lazy = for_each(_near, parts, candidates, mean)
     number = 0
     while True:
         number += 1
-        *near, cost = held.persist(*lazy, add_up(for_each(_cost, lazy), sum))
-        draws = for_each(
-            _draw, parts, near, held.starts, cost, oversampling * clusters, seed, number, mean
-        )
+        *near, cost = held.persist(*lazy, add_up(for_each(_cost, lazy, weights), sum))
+        wanted = oversampling * clusters
+        draws = for_each(_draw, parts, near, weights, held.starts, cost, wanted, seed, number, mean)
         left, drawn = held.compute(cost, add_up(draws, _together))
         if left == 0 or (number > rounds and len(candidates) >= clusters):
             break
@@ -81,9 +81,9 @@ def initial_centres(
             f"The table has only {len(candidates):,} different rows for {clusters:,} clusters. "
             "Lower n_clusters."
         )
-    weights = held.compute(add_up(for_each(_count, near, len(candidates)), sum))[0]
+    counts = held.compute(add_up(for_each(_count, near, weights, len(candidates)), sum))[0]
     found = sklearn.cluster.KMeans(clusters, n_init=10, random_state=seed)
-    centres: Array = found.fit(candidates, sample_weight=weights).cluster_centers_
+    centres: Array = found.fit(candidates, sample_weight=counts).cluster_centers_
     return centres
 
 
@@ -103,13 +103,14 @@ def _nearer(values: Array, before: Near, fresh: Array, first: int, mean: Array) 
     )
 
 
-def _cost(near: Near) -> float:
-    return float(near.squares.sum())
+def _cost(near: Near, weights: Array | None) -> float:
+    return float(near.squares.sum() if weights is None else weights @ near.squares)
 
 
 def _draw(
     values: Array,
     near: Near,
+    weights: Array | None,
     start: int,
     cost: float,
     wanted: float,
@@ -117,7 +118,8 @@ def _draw(
     number: int,
     mean: Array,
 ) -> Drawn:
-    share = near.squares * (wanted / cost) if cost else near.squares
+    squares = near.squares if weights is None else near.squares * weights
+    share = squares * (wanted / cost) if cost else squares
     taken = np.flatnonzero(chances(start, len(values), seed, number) < share)
     return Drawn(start + taken, values[taken] - mean)
 
@@ -133,5 +135,5 @@ def _different(drawn: Drawn) -> Array:
     return values[np.sort(first)]
 
 
-def _count(near: Near, candidates: int) -> Any:
-    return np.bincount(near.places, minlength=candidates).astype(np.float64)
+def _count(near: Near, weights: Array | None, candidates: int) -> Any:
+    return np.bincount(near.places, weights, minlength=candidates).astype(np.float64)

@@ -33,14 +33,24 @@ def nearest(values: Array, centres: Array, origin: Array) -> tuple[NDArray[np.in
     return places, squares
 
 
-def nearest_sums(values: Array, centres: Array, origin: Array) -> tuple[Array, Array]:
+def nearest_sums(
+    values: Array, weights: Array | None, centres: Array, origin: Array
+) -> tuple[Array, Array]:
     """Return the sums, about the origin, and the number of the rows nearest to each centre.
 
-    The parameters are those of `nearest`.
+    Parameters
+    ----------
+    weights : (n,) float64 array or None
+        What a row counts for, if not 1.
+    values, centres, origin
+        As of `nearest`.
     """
     sums, counts = np.zeros(centres.shape), np.zeros(len(centres))
-    for _, rows, near in _chunks(values, centres, origin):
-        _add_rows(rows, near, sums, counts)
+    for start, rows, near in _chunks(values, centres, origin):
+        if weights is None:
+            _add_rows(rows, near, sums, counts)
+        else:
+            _add_weighted(rows, weights[start : start + len(rows)], near, sums, counts)
     return sums, counts
 
 
@@ -96,6 +106,17 @@ def _add_rows(rows: Array, near: NDArray[np.int32], sums: Array, counts: Array) 
         counts[place] += 1
         for column in range(rows.shape[1]):
             sums[place, column] += rows[row, column]
+
+
+@compiled
+def _add_weighted(
+    rows: Array, weights: Array, near: NDArray[np.int32], sums: Array, counts: Array
+) -> None:
+    for row in range(rows.shape[0]):
+        place = near[row]
+        counts[place] += weights[row]
+        for column in range(rows.shape[1]):
+            sums[place, column] += rows[row, column] * weights[row]
 
 
 @compiled

@@ -76,7 +76,7 @@ class KMeans:
     tol: float = 1e-4
     random_state: int = 0
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Find the centres.
 
         Parameters
@@ -84,6 +84,8 @@ class KMeans:
         X : dask or pandas DataFrame
             Numbers without missing values.
         y : ignored
+        sample_weight : Series like X, optional
+            How many rows each one counts for.
 
         Raises
         ------
@@ -92,7 +94,7 @@ class KMeans:
             clusters.
         """
         self._check()
-        held = hold(X)
+        held = hold(X, sample_weight)
         if held.rows < self.n_clusters:
             raise InputError(
                 f"The table has {held.rows:,} rows for {self.n_clusters:,} clusters. Lower "
@@ -108,21 +110,21 @@ class KMeans:
         """Return the number of each row's cluster, lazily: a Series like `X`."""
         return map_rows(self._labels, X, self._features(), "cluster")
 
-    def fit_predict(self, X: Any, y: Any = None) -> Any:
+    def fit_predict(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Any:
         """Find the centres and return the number of each row's cluster, lazily."""
-        return self.fit(X, y).predict(X)
+        return self.fit(X, y, sample_weight=sample_weight).predict(X)
 
     def transform(self, X: Any) -> Any:
         """Return the distance of each row to each centre, lazily: a frame like `X`."""
         return map_rows(self._distances, X, self._features(), list(self.get_feature_names_out()))
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
+    def fit_transform(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Any:
         """Find the centres and return the distances to them, lazily."""
-        return self.fit(X, y).transform(X)
+        return self.fit(X, y, sample_weight=sample_weight).transform(X)
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+    def score(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> float:  # noqa: ARG002
         """Return the sum of squared distances to the nearest centre, negative: more is better."""
-        held = hold(X[self._features()])
+        held = hold(X[self._features()], sample_weight)
         return -inertia_of(held, self.cluster_centers_ - held.mean)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002

@@ -47,6 +47,29 @@ def test_a_centre_without_rows_goes_where_scikit_learn_sends_it(table) -> None:
         np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, atol=1e-9)
 
 
+@pytest.mark.parametrize("partitions", [1, 3, 16])
+def test_rows_count_for_their_weight_as_in_scikit_learn(table, partitions) -> None:
+    weight = pd.Series(np.random.default_rng(1).integers(0, 4, len(table)).astype(float))
+    start = np.vstack([table.iloc[:4], np.full((1, 5), 1e5), table.iloc[4:5]])
+    theirs = sklearn.cluster.KMeans(6, init=start, n_init=1, tol=0)
+    theirs.fit(table, sample_weight=weight)
+    frame = lazy(table.assign(weight=weight), partitions)
+    ours = KMeans(6, init=start, tol=0).fit(frame[FEATURES], sample_weight=frame["weight"])
+    np.testing.assert_allclose(ours.cluster_centers_, theirs.cluster_centers_, atol=1e-9)
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-9)
+    score = ours.score(frame[FEATURES], sample_weight=frame["weight"])
+    assert score == pytest.approx(theirs.score(table, sample_weight=weight), rel=1e-9)
+
+
+def test_a_row_with_a_weight_is_as_so_many_rows(table) -> None:
+    many = pd.concat([table, table.iloc[:500], table.iloc[:500]])
+    weight = pd.Series(1.0, table.index).where(table.index >= 500, 3.0)
+    for partitions in (1, 4):
+        frame = lazy(table.assign(weight=weight), partitions)
+        model = KMeans(6).fit(frame[FEATURES], sample_weight=frame["weight"])
+        assert model.inertia_ == pytest.approx(KMeans(6).fit(many).inertia_, rel=1e-6)
+
+
 def test_the_centres_drawn_are_the_same_on_any_partitions_and_near_the_best(table) -> None:
     here = KMeans(6).fit(table)
     best = sklearn.cluster.KMeans(6, n_init=5, random_state=0).fit(table)
@@ -85,6 +108,8 @@ def test_mistakes_are_told(table) -> None:
         KMeans().fit(table.iloc[:5])
     with pytest.raises(InputError, match="only 2 different rows for 3 clusters"):
         KMeans(3).fit(pd.DataFrame({"x": [1.0, 2.0] * 50}))
+    with pytest.raises(InputError, match="weights of a partition are below 0, such as -1"):
+        KMeans().fit(table, sample_weight=table["x0"] * 0 - 1)
     with pytest.raises(InputError, match="There is no row"):
         KMeans().fit(lazy(table.iloc[:0], 1))
     with pytest.raises(ConfigurationError, match="n_clusters is 0"):
