@@ -8,11 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlkit.clustering.held import Held, hold
 from dmlkit.clustering.initial import initial_centres
-from dmlkit.clustering.kernels import distances, nearest
 from dmlkit.clustering.lloyd import inertia_of, settle
+from dmlkit.clustering.prediction import (
+    cluster_names,
+    distances_to,
+    given_centres,
+    nearest_to,
+    squares_to,
+)
 from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, InputError, NotFittedError
-from dmlkit.linear_model.blocks import map_rows
+from dmlkit.errors import ConfigurationError, InputError
 
 __all__ = ["KMeans"]
 
@@ -108,7 +113,7 @@ class KMeans:
 
     def predict(self, X: Any) -> Any:
         """Return the number of each row's cluster, lazily: a Series like `X`."""
-        return map_rows(self._labels, X, self._features(), "cluster")
+        return nearest_to(self, X)
 
     def fit_predict(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Any:
         """Find the centres and return the number of each row's cluster, lazily."""
@@ -116,7 +121,7 @@ class KMeans:
 
     def transform(self, X: Any) -> Any:
         """Return the distance of each row to each centre, lazily: a frame like `X`."""
-        return map_rows(self._distances, X, self._features(), list(self.get_feature_names_out()))
+        return distances_to(self, X)
 
     def fit_transform(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Any:
         """Find the centres and return the distances to them, lazily."""
@@ -124,13 +129,11 @@ class KMeans:
 
     def score(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> float:  # noqa: ARG002
         """Return the sum of squared distances to the nearest centre, negative: more is better."""
-        held = hold(X[self._features()], sample_weight)
-        return -inertia_of(held, self.cluster_centers_ - held.mean)
+        return -squares_to(self, X, sample_weight)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
         """Return the columns that `transform` makes: ``kmeans0``, ``kmeans1`` ..."""
-        self._features()
-        return np.array([f"kmeans{n}" for n in range(len(self.cluster_centers_))], dtype=object)
+        return cluster_names(self)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -154,35 +157,10 @@ class KMeans:
 
     def _start(self, held: Held) -> NDArray[np.float64]:
         if not isinstance(self.init, str):
-            return _given(self.init, (self.n_clusters, len(held.features))) - held.mean
+            return given_centres(self.init, self.n_clusters, len(held.features)) - held.mean
         if self.init != "k-means||":
             raise ConfigurationError(
                 f"init is {self.init!r}; it must be 'k-means||' or an array of centres."
             )
         drawing = (self.oversampling_factor, self.init_rounds, self.random_state)
         return initial_centres(held, self.n_clusters, *drawing)
-
-    def _features(self) -> list[str]:
-        if not hasattr(self, "cluster_centers_"):
-            raise NotFittedError("This KMeans is not fitted yet: call fit first.")
-        return [str(name) for name in self.feature_names_in_]
-
-    def _labels(self, values: NDArray[np.float64]) -> NDArray[np.int32]:
-        return nearest(values, *self._about_their_mean())[0]
-
-    def _distances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return distances(values, *self._about_their_mean())
-
-    def _about_their_mean(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        origin = self.cluster_centers_.mean(axis=0)
-        return self.cluster_centers_ - origin, origin
-
-
-def _given(init: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    centres = np.asarray(init, dtype=np.float64)
-    if centres.shape != shape or not np.isfinite(centres).all():
-        raise ConfigurationError(
-            f"init has the shape {centres.shape}; {shape[0]} clusters of {shape[1]} columns need "
-            f"{shape}, without missing values."
-        )
-    return centres

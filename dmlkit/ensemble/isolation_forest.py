@@ -16,11 +16,11 @@ from dmlkit.ensemble.isolation_trees import (
     path_lengths,
     together,
 )
-from dmlkit.ensemble.samples import Rows, drawn, rows_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.linear_model.blocks import map_rows
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.quantiles import ask_quantiles
+from dmlkit.samples import Rows, drawn, rows_of
 
 __all__ = ["IsolationForest"]
 
@@ -96,7 +96,7 @@ class IsolationForest:
             A column is no number, a value is missing, or there is no row.
         """
         self._check()
-        rows = rows_of(X)
+        rows = rows_of(X, np.float32)  # as trees take them
         if rows.total == 0:
             raise InputError("There is no row to learn from. Look at the filters before it.")
         self.max_samples_ = _sample_size(self.max_samples, rows.total)

@@ -27,14 +27,17 @@ class Rows:
         The position of the first row of each.
     total : int
     features : list of str
+    dtype : dtype
+        In which rows come.
     """
 
     parts: list[Any]
     starts: list[int]
     total: int
     features: list[str]
+    dtype: Any
 
-    def at(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    def at(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Return rows at some positions, one after the other; one pass."""
         distinct, places = np.unique(positions, return_inverse=True)
         cuts = np.searchsorted(distinct, self.starts)
@@ -43,15 +46,21 @@ class Rows:
             for group, start in zip(np.split(distinct, cuts[1:]), self.starts, strict=True)
         ]
         if isinstance(self.parts[0], pd.DataFrame):
-            found = _picked(self.parts[0], wanted[0])
+            found = _picked(self.parts[0], wanted[0], self.dtype)
         else:
-            found = dask.compute(add_up(for_each(_picked, self.parts, wanted), np.concatenate))[0]
-        rows: NDArray[np.float32] = found[places.reshape(positions.shape)]
+            picks = for_each(_picked, self.parts, wanted, self.dtype)
+            found = dask.compute(add_up(picks, np.concatenate))[0]
+        rows: NDArray[Any] = found[places.reshape(positions.shape)]
         return rows
 
 
-def rows_of(X: Any) -> Rows:
+def rows_of(X: Any, dtype: Any = np.float64) -> Rows:
     """Count the rows of a table, and look that all are numbers; one pass.
+
+    Parameters
+    ----------
+    X : dask or pandas DataFrame
+    dtype : dtype
 
     Raises
     ------
@@ -60,10 +69,10 @@ def rows_of(X: Any) -> Rows:
     """
     features = names_of(X)
     if isinstance(X, pd.DataFrame):
-        return Rows([X], [0], _checked_length(X), features)
+        return Rows([X], [0], _checked_length(X, dtype), features, dtype)
     (parts,) = parts_beside(X, [])
-    lengths: Sequence[int] = dask.compute(for_each(_checked_length, parts))[0]
-    return Rows(parts, starts_of(lengths), sum(lengths), features)
+    lengths: Sequence[int] = dask.compute(for_each(_checked_length, parts, dtype))[0]
+    return Rows(parts, starts_of(lengths), sum(lengths), features, dtype)
 
 
 def drawn(total: int, size: int, seed: int, draw: int, *, again: bool) -> NDArray[np.int64]:
@@ -89,10 +98,9 @@ def drawn(total: int, size: int, seed: int, draw: int, *, again: bool) -> NDArra
     return (chances(0, size, seed, draw) * total).astype(np.int64)
 
 
-def _checked_length(part: pd.DataFrame) -> int:
-    return len(numbers_of(part, np.float32))
+def _checked_length(part: pd.DataFrame, dtype: Any) -> int:
+    return len(numbers_of(part, dtype))
 
 
-def _picked(part: pd.DataFrame, places: NDArray[np.int64]) -> NDArray[np.float32]:
-    picked: NDArray[np.float32] = numbers_of(part.iloc[places], np.float32)
-    return picked
+def _picked(part: pd.DataFrame, places: NDArray[np.int64], dtype: Any) -> NDArray[Any]:
+    return numbers_of(part.iloc[places], dtype)
