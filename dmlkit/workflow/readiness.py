@@ -1,15 +1,14 @@
 """What would stop a job in the middle, found before it begins: full disks, folders not shared."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dask.utils import format_bytes
 from distributed import Client
 
-from dmlkit.cluster.open_files import open_files_allowed, open_files_needed
+from dmlkit.cluster.open_files import open_files_needed
+from dmlkit.cluster.place import Place, look_around
 from dmlkit.cluster.room import HOW_TO_MOVE, Room, room_of
 from dmlkit.cluster.workers import answers_of_workers
 from dmlkit.errors import ClusterError, OutputError
@@ -31,15 +30,6 @@ class Needs:
 
     output: int = 0
     spilled: int = 0
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What a worker finds where it runs."""
-
-    room: Room
-    can_write: bool
-    open_files: float
 
 
 def check_readiness(client: Client, out: Path, needs: Needs, *, shared: bool) -> list[str]:
@@ -67,19 +57,11 @@ def check_readiness(client: Client, out: Path, needs: Needs, *, shared: bool) ->
         A worker's disk is too small.
     """
     _check_output_disk(room_of(out), needs.output)
-    places = answers_of_workers(client, _look_around, str(out))
+    places = answers_of_workers(client, look_around, str(out))
     if shared:
         _check_seen_by_workers(places, out)
     _check_spill_disks(places, needs.spilled)
     return [*_spilled_to_memory(places, needs.spilled), *_few_open_files(places)]
-
-
-def _look_around(out: str, dask_worker: Any) -> _Place:
-    return _Place(
-        room=room_of(dask_worker.local_directory),
-        can_write=os.access(out, os.W_OK | os.X_OK),
-        open_files=open_files_allowed(),
-    )
 
 
 def _check_output_disk(room: Room, needed: int) -> None:
@@ -90,7 +72,7 @@ def _check_output_disk(room: Room, needed: int) -> None:
         )
 
 
-def _check_seen_by_workers(places: Mapping[str, _Place], out: Path) -> None:
+def _check_seen_by_workers(places: Mapping[str, Place], out: Path) -> None:
     blind = [worker for worker, place in places.items() if not place.can_write]
     if blind:
         others = f" (and {len(blind) - 1} more)" if len(blind) > 1 else ""
@@ -101,7 +83,7 @@ def _check_seen_by_workers(places: Mapping[str, _Place], out: Path) -> None:
         )
 
 
-def _check_spill_disks(places: Mapping[str, _Place], needed: int) -> None:
+def _check_spill_disks(places: Mapping[str, Place], needed: int) -> None:
     """Hold what workers move to disk against what is free; those of a machine may share it."""
     disks: dict[tuple[str, int], list[Room]] = {}
     for place in places.values():
@@ -117,7 +99,7 @@ def _check_spill_disks(places: Mapping[str, _Place], needed: int) -> None:
             )
 
 
-def _spilled_to_memory(places: Mapping[str, _Place], spilled: int) -> list[str]:
+def _spilled_to_memory(places: Mapping[str, Place], spilled: int) -> list[str]:
     found = [place.room for place in places.values() if place.room.in_memory]
     if not found or not spilled:
         return []
@@ -127,7 +109,7 @@ def _spilled_to_memory(places: Mapping[str, _Place], spilled: int) -> list[str]:
     ]
 
 
-def _few_open_files(places: Mapping[str, _Place]) -> list[str]:
+def _few_open_files(places: Mapping[str, Place]) -> list[str]:
     needed = open_files_needed(len(places))
     few = {worker: place for worker, place in places.items() if place.open_files < needed}
     if not few:

@@ -2,12 +2,15 @@
 
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
+from dmlkit.cluster.place import Place
 from dmlkit.cluster.room import room_of
 from dmlkit.errors import ClusterError, OutputError
 from dmlkit.workflow import TABLE, Run, Settings, Workflow, readiness, run_workflow
@@ -46,8 +49,8 @@ def test_a_disk_that_is_too_small_for_the_results_is_told_before_the_job(
 def test_a_folder_that_workers_do_not_share_is_told_before_the_job(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = readiness._Place(room_of("/"), can_write=False, open_files=math.inf)
-    monkeypatch.setattr(readiness, "_look_around", lambda _: place)
+    place = Place(room_of("/"), can_write=False, open_files=math.inf)
+    monkeypatch.setattr(readiness, "look_around", lambda _: place)
     with pytest.raises(OutputError, match=r"\(and 1 more\) can't write to .* all workers share"):
         check_readiness(client, tmp_path, Needs(), shared=True)
     assert check_readiness(client, tmp_path, Needs(), shared=False) == []
@@ -102,3 +105,14 @@ def test_an_output_folder_that_cannot_be_is_told_without_a_cluster(
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(OutputError, match="read-only, or not of this user"):
         check_output(tmp_path / "new" / "out")
+
+
+def test_workers_load_nothing_large_to_answer() -> None:
+    asked = (
+        "import sys, dmlkit.cluster.place; print({'xgboost', 'pandas', 'numba'} & {*sys.modules})"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "set()"
+    assert readiness.look_around.__module__ == "dmlkit.cluster.place"
