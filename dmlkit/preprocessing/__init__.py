@@ -8,11 +8,14 @@ from dmlkit.preprocessing.power import PowerTransformer
 from dmlkit.preprocessing.quantiles import QuantileTransformer
 from dmlkit.preprocessing.scaling import MinMaxScaler, RobustScaler, StandardScaler
 from dmlkit.preprocessing.target import TargetEncoder
+from dmlkit.preprocessing.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from dmlkit.preprocessing.transformer import Transformer
 
 __all__ = [
     "ColumnTransformer",
+    "CountVectorizer",
     "FrequencyEncoder",
+    "HashingVectorizer",
     "KBinsDiscretizer",
     "MinMaxScaler",
     "OneHotEncoder",
@@ -24,6 +27,7 @@ __all__ = [
     "SimpleImputer",
     "StandardScaler",
     "TargetEncoder",
+    "TfidfVectorizer",
     "Transformer",
     "transformer_from_dict",
 ]
