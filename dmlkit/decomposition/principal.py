@@ -13,7 +13,7 @@ from dmlkit.preprocessing import Transformer
 from dmlkit.preprocessing.learning import Learning, ask
 from dmlkit.preprocessing.statistics import CovariancesOf
 
-__all__ = ["PCA"]
+__all__ = ["PCA", "with_signs"]
 
 
 @dataclass(eq=False)
@@ -79,7 +79,7 @@ class PCA(Transformer):
             raise InputError("PCA needs two rows. Look at the filters before it.")
         variances, vectors = np.linalg.eigh(found.products / (found.rows - 1))
         variances = np.maximum(variances[::-1], 0)
-        components = _with_signs(vectors[:, ::-1].T)[:wanted]
+        components = with_signs(vectors[:, ::-1].T)[:wanted]
         self.mean_ = found.mean
         self.components_ = components.tolist()
         self.explained_variance_ = variances[:wanted]
@@ -100,7 +100,8 @@ class PCA(Transformer):
         return [f"pca{number}" for number in range(len(self.components_))]
 
 
-def _with_signs(components: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_signs(components: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn components so that the largest entry of each is positive."""
     largest = np.argmax(np.abs(components), axis=1)
     signs = np.sign(components[np.arange(len(components)), largest])
     turned: NDArray[np.float64] = components * np.where(signs == 0, 1, signs)[:, None]

@@ -119,6 +119,17 @@ class Transformer(ABC):
         self._check_fitted()
         return np.array(self.output_names(), dtype=object)
 
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Take note of what should come out, which is a frame like the one that goes in.
+
+        Raises
+        ------
+        ConfigurationError
+            It is neither None, "default" nor "pandas".
+        """
+        check_choice("transform", transform, (None, "default", "pandas"))
+        return self
+
     def explain(self) -> str:
         """Tell what was learnt, pass by pass."""
         self._check_fitted()
