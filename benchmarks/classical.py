@@ -1,10 +1,11 @@
-"""Preprocessing, logistic regression, k-means and PCA: dmlkit beside scikit-learn and dask-ml.
+"""Preprocessing, logistic regression, k-means, PCA: dmlkit beside scikit-learn, dask-ml, Spark.
 
 ``python -m benchmarks.classical [--rows 1000000] [--repeat 3] [--tasks ...] [--json FILE]``
 
 All systems get rows that are in memory, as each likes them best, and the same parameters: k-means
 starts from the same centres. They take turns, so that a ratio is of runs next to each other.
-scikit-learn has all cores in one process, the others have them as workers of one thread.
+scikit-learn has all cores in one process, Spark's JVM as threads, the others as workers of one
+thread. Spark's k-means cannot be told where to start: its centres are not the others'.
 """
 
 import argparse
@@ -15,10 +16,7 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-import dask.dataframe as dd
-import distributed
 import numpy as np
-import pandas as pd
 import sklearn.cluster
 import sklearn.compose
 import sklearn.decomposition
@@ -28,6 +26,18 @@ import sklearn.preprocessing
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import classical_spark
+from benchmarks.classical_rows import (
+    BOUNDED,
+    CLUSTERS,
+    COMPONENTS,
+    FEATURES,
+    GAPS,
+    ITERATIONS,
+    SCALED,
+    Rows,
+    rows_for,
+)
 from benchmarks.measure import PeakMemory, versions_of, write_results
 from dmlkit import connect
 from dmlkit.clustering import KMeans
@@ -35,34 +45,8 @@ from dmlkit.decomposition import PCA
 from dmlkit.linear_model import LogisticRegression
 from dmlkit.preprocessing import ColumnTransformer, MinMaxScaler, SimpleImputer, StandardScaler
 
-FEATURES = [f"x{number}" for number in range(40)]
-SCALED, BOUNDED, GAPS = FEATURES[:20], FEATURES[20:30], [f"gap{number}" for number in range(10)]
-PARTITION_ROWS = 125_000
-CLUSTERS, ITERATIONS, COMPONENTS = 8, 20, 10
-
 #: Of the largest figure of a result, what may lie between systems that agree.
 SAME = 1e-3
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The table, as each system takes it.
-
-    Attributes
-    ----------
-    lazy : dask DataFrame
-        Held by the workers.
-    local : pandas DataFrame
-    array : dask Array
-        The features and the label, held by the workers in chunks of known lengths.
-    start : (CLUSTERS, features) array
-        Where the centres of k-means start.
-    """
-
-    lazy: Any
-    local: pd.DataFrame
-    array: Any
-    start: Any
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     systems = [name for name in options.only if find_spec(SYSTEMS[name])]
     for name in set(options.only) - set(systems):
-        print(f"{name} is not installed, and left out: pip install {name}")
+        print(f"{name} is not installed, and left out: pip install 'dmlkit[bench]'")
     results = []
-    with connect(workers=options.workers, threads=1):
-        rows = rows_for(options.rows, systems)
+    with (
+        connect(workers=options.workers, threads=1),
+        rows_for(options.rows, systems, options.workers) as rows,
+    ):
         for task in options.tasks:
             runs: dict[str, list[Run]] = {system: [] for system in systems}
             for _ in range(options.repeat):
@@ -90,33 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Console().print(as_table(results))
     if options.json:
         write_results(options.json, results)
-
-
-def rows_for(count: int, systems: Sequence[str]) -> Rows:
-    """Make the table and bring it where the systems want it."""
-    numbers = range(-(-count // PARTITION_ROWS))
-    lengths = [min(PARTITION_ROWS, count - number * PARTITION_ROWS) for number in numbers]
-    lazy = dd.from_map(part_of, numbers, lengths, meta=part_of(0, 1)).persist()
-    distributed.wait(lazy)
-    # One after the other: all of them at once would need the table twice here.
-    local = pd.concat([lazy.partitions[number].compute() for number in numbers])
-    array = None
-    if "dask-ml" in systems:
-        array = lazy[[*FEATURES, "label"]].to_dask_array(lengths=lengths).persist()
-        distributed.wait(array)
-    return Rows(lazy, local, array, local[FEATURES][:CLUSTERS].to_numpy(dtype=np.float64))
-
-
-def part_of(number: int, length: int) -> pd.DataFrame:
-    """Return one partition: eight heaps of rows, a label that leans on all features, and gaps."""
-    random = np.random.default_rng(number)
-    middles = np.random.default_rng(1_000_000).normal(size=(CLUSTERS, len(FEATURES)))
-    values = middles[random.integers(0, CLUSTERS, length)] + random.normal(size=(length, 40))
-    margin = values @ np.linspace(-0.3, 0.3, len(FEATURES)) + random.logistic(size=length)
-    part = pd.DataFrame(values.astype(np.float32), columns=FEATURES)
-    gaps = np.where(random.random((length, len(GAPS))) < 0.05, np.nan, values[:, : len(GAPS)])
-    part[GAPS] = gaps.astype(np.float32)
-    return part.assign(label=(margin > 0).astype(np.int8))
 
 
 def preprocess(rows: Rows) -> Any:
@@ -193,23 +152,32 @@ def cluster_dask_ml(rows: Rows) -> Any:
 
 def decompose(rows: Rows) -> Any:
     """Find principal components with dmlkit."""
-    return PCA(COMPONENTS).fit(rows.lazy[FEATURES]).explained_variance_
+    return PCA(COMPONENTS).fit(rows.lazy[FEATURES]).explained_variance_ratio_
 
 
 def decompose_sklearn(rows: Rows) -> Any:
     """Find them with scikit-learn."""
-    return sklearn.decomposition.PCA(COMPONENTS).fit(rows.local[FEATURES]).explained_variance_
+    return sklearn.decomposition.PCA(COMPONENTS).fit(rows.local[FEATURES]).explained_variance_ratio_
 
 
 def decompose_dask_ml(rows: Rows) -> Any:
     """Find them with dask-ml."""
     from dask_ml.decomposition import PCA
 
-    return PCA(COMPONENTS, svd_solver="full").fit(rows.array[:, :-1]).explained_variance_
+    return PCA(COMPONENTS, svd_solver="full").fit(rows.array[:, :-1]).explained_variance_ratio_
 
 
 #: What each system is called as a module.
-SYSTEMS = {"dmlkit": "dmlkit", "scikit-learn": "sklearn", "dask-ml": "dask_ml"}
+SYSTEMS = {
+    "dmlkit": "dmlkit",
+    "scikit-learn": "sklearn",
+    "dask-ml": "dask_ml",
+    "spark": "pyspark",
+}
+
+
+#: Packages whose versions count for one system only.
+PACKAGES = {"dask-ml": ["dask-ml"], "spark": ["pyspark"]}
 
 
 def _by_system(*jobs: Callable[[Rows], Any]) -> dict[str, Callable[[Rows], Any]]:
@@ -217,10 +185,12 @@ def _by_system(*jobs: Callable[[Rows], Any]) -> dict[str, Callable[[Rows], Any]]
 
 
 TASKS = {
-    "preprocessing": _by_system(preprocess, preprocess_sklearn, preprocess_dask_ml),
-    "logistic": _by_system(classify, classify_sklearn, classify_dask_ml),
-    "kmeans": _by_system(cluster, cluster_sklearn, cluster_dask_ml),
-    "pca": _by_system(decompose, decompose_sklearn, decompose_dask_ml),
+    "preprocessing": _by_system(
+        preprocess, preprocess_sklearn, preprocess_dask_ml, classical_spark.preprocess
+    ),
+    "logistic": _by_system(classify, classify_sklearn, classify_dask_ml, classical_spark.classify),
+    "kmeans": _by_system(cluster, cluster_sklearn, cluster_dask_ml, classical_spark.cluster),
+    "pca": _by_system(decompose, decompose_sklearn, decompose_dask_ml, classical_spark.decompose),
 }
 
 
@@ -262,7 +232,9 @@ def collect(task: str, runs: dict[str, list[Run]], rows: int) -> list[dict[str, 
             "peak_rss_bytes": int(max(run.bytes for run in of)),
             "agrees": None if of[0].failed else all(_agree(first[0], run) for run in of),
             "failed": of[0].failed,
-            "versions": versions_of(["dask", "distributed", "scikit-learn"]),
+            "versions": versions_of(
+                ["dask", "distributed", "scikit-learn", *PACKAGES.get(system, [])]
+            ),
         }
         for system, of in runs.items()
     ]
