@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dmlkit.cluster import connect
     from dmlkit.errors import DmlkitError
+    from dmlkit.kept import load_estimator, save_estimator
     from dmlkit.tables import Column, Schema, read_table, write_table
 
-__all__ = ["Column", "DmlkitError", "Schema", "connect", "read_table", "write_table"]
+__all__ = [
+    "Column",
+    "DmlkitError",
+    "Schema",
+    "connect",
+    "load_estimator",
+    "read_table",
+    "save_estimator",
+    "write_table",
+]
 
 __version__ = "0.1.0"
 
@@ -16,6 +26,8 @@ __version__ = "0.1.0"
 HOMES = {
     "connect": "dmlkit.cluster",
     "DmlkitError": "dmlkit.errors",
+    "load_estimator": "dmlkit.kept",
+    "save_estimator": "dmlkit.kept",
     "Column": "dmlkit.tables",
     "Schema": "dmlkit.tables",
     "read_table": "dmlkit.tables",

@@ -5,7 +5,7 @@ from typing import Any
 
 from dmlkit.errors import ConfigurationError, nearest
 
-__all__ = ["parameters_of", "set_parameters"]
+__all__ = ["parameters_of", "set_parameters", "tags_of"]
 
 
 def parameters_of(estimator: Any) -> dict[str, Any]:
@@ -38,3 +38,32 @@ def set_parameters(estimator: Any, /, **parameters: Any) -> None:
                 f"Known: {', '.join(known)}."
             )
         setattr(estimator, name, value)
+
+
+def tags_of(kind: str) -> Any:
+    """Return what scikit-learn's own tools want to know of an estimator, as ``__sklearn_tags__``.
+
+    Parameters
+    ----------
+    kind : str
+        "classifier", "regressor", "clusterer", "density_estimator", "outlier_detector" or
+        "transformer".
+    """
+    from sklearn.utils import (
+        ClassifierTags,
+        InputTags,
+        RegressorTags,
+        Tags,
+        TargetTags,
+        TransformerTags,
+    )
+
+    return Tags(
+        estimator_type=None if kind == "transformer" else kind,
+        target_tags=TargetTags(required=kind in ("classifier", "regressor")),
+        transformer_tags=TransformerTags() if kind in ("transformer", "clusterer") else None,
+        classifier_tags=ClassifierTags() if kind == "classifier" else None,
+        regressor_tags=RegressorTags() if kind == "regressor" else None,
+        # Columns are known by their names: a table is a frame.
+        input_tags=InputTags(two_d_array=False),
+    )

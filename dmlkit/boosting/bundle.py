@@ -23,7 +23,19 @@ from dmlkit.boosting.ranker import XGBRanker
 from dmlkit.boosting.regressor import XGBRegressor
 from dmlkit.errors import BundleError, MissingFileError, OutputError
 
-__all__ = ["Bundle", "load_bundle", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "check_listed",
+    "check_sums",
+    "check_version",
+    "load_bundle",
+    "model_of",
+    "put_in_place",
+    "read_json",
+    "save_bundle",
+    "sha256_of",
+    "told_of",
+]
 
 #: Of the layout of the folder.
 VERSION = 1
@@ -96,7 +108,7 @@ def save_bundle(path: str | Path, bundle: Bundle) -> None:
         try:
             _write(staging, bundle)
             staging.chmod(0o755)
-            _put_in_place(staging, path)
+            put_in_place(staging, path)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
@@ -114,13 +126,13 @@ def load_bundle(path: str | Path) -> Bundle:
         A file is missing, damaged or altered, or the bundle is of a newer version.
     """
     path = Path(path)
-    _check_sums(path)
-    _check_version(path, _read_json(path / "bundle.json"))
-    _check_listed(path, (MODEL, *DOCUMENTS))
-    documents = {name: _read_json(path / name) for name in DOCUMENTS}
+    check_sums(path)
+    check_version(path, read_json(path / "bundle.json"))
+    check_listed(path, (MODEL, *DOCUMENTS))
+    documents = {name: read_json(path / name) for name in DOCUMENTS}
     head = documents["bundle.json"]
     return Bundle(
-        model=_model_of((path / MODEL).read_bytes(), head["model"]),
+        model=model_of((path / MODEL).read_bytes(), head["model"]),
         features=documents["features.json"],
         schema=documents["schema.json"],
         threshold=head["threshold"],
@@ -137,17 +149,17 @@ def _write(folder: Path, bundle: Bundle) -> None:
         "threshold": bundle.threshold,
         "metadata": bundle.metadata,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "model": _told(bundle.model),
+        "model": told_of(bundle.model),
     }
     contents = (head, bundle.features, bundle.schema, bundle.metrics)
     for name, content in zip(DOCUMENTS, contents, strict=True):
         text = json.dumps(content, indent=1)
         (folder / name).write_text(text + "\n", encoding="utf-8")
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in (MODEL, *DOCUMENTS)]
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in (MODEL, *DOCUMENTS)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _told(model: XGBModel) -> dict[str, Any]:
+def told_of(model: XGBModel) -> dict[str, Any]:
     """Return what a fitted model is besides its booster."""
     parameters = {
         name: str(value) if isinstance(value, Path) else value
@@ -164,7 +176,8 @@ def _told(model: XGBModel) -> dict[str, Any]:
     }
 
 
-def _model_of(raw: bytes, told: dict[str, Any]) -> XGBModel:
+def model_of(raw: bytes, told: dict[str, Any]) -> XGBModel:
+    """Make a model from its booster and from what `told_of` returned."""
     classes = {"classes": told["classes"]} if "classes" in told else {}
     return KINDS[told["kind"]].from_raw(
         raw,
@@ -175,7 +188,8 @@ def _model_of(raw: bytes, told: dict[str, Any]) -> XGBModel:
     )
 
 
-def _put_in_place(staging: Path, path: Path) -> None:
+def put_in_place(staging: Path, path: Path) -> None:
+    """Let a folder take the place of another one, or leave that as it is."""
     if path.exists():
         replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}-replaced-", dir=path.parent))
         try:
@@ -189,25 +203,26 @@ def _put_in_place(staging: Path, path: Path) -> None:
         staging.replace(path)
 
 
-def _check_sums(path: Path) -> None:
+def check_sums(path: Path) -> None:
+    """Raise when there is no bundle, or when a file of it is not as its sum says."""
     if not path.is_dir():
         raise MissingFileError(
             f"There is no model bundle {str(path)!r}. It is the folder 'model' of a finished run."
         )
     if not (path / SUMS).is_file():
         raise BundleError(f"{str(path)!r} is no model bundle: it has no {SUMS}.")
-    _check_listed(path, ("bundle.json",))  # more may differ in a newer version
+    check_listed(path, ("bundle.json",))  # more may differ in a newer version
     for name, digest in _read_sums(path).items():
         if not (path / name).is_file():
             raise BundleError(f"The bundle {str(path)!r} is not whole: {name} is missing. {COPY}")
-        if _sha256(path / name) != digest:
+        if sha256_of(path / name) != digest:
             raise BundleError(
                 f"{name} in the bundle {str(path)!r} is damaged or was altered: its SHA-256 is not "
                 f"that of {SUMS}. {COPY}"
             )
 
 
-def _check_listed(path: Path, names: Iterable[str]) -> None:
+def check_listed(path: Path, names: Iterable[str]) -> None:
     """Raise for the first of `names` that has no sum: it was not checked."""
     sums = _read_sums(path)
     for name in names:
@@ -227,7 +242,8 @@ def _read_sums(path: Path) -> dict[str, str]:
         raise BundleError(f"{SUMS} in the bundle {str(path)!r} is damaged. {COPY}") from None
 
 
-def _check_version(path: Path, head: dict[str, Any]) -> None:
+def check_version(path: Path, head: dict[str, Any]) -> None:
+    """Raise when a bundle is of a newer version."""
     if head.get("version", 0) > VERSION:
         made_by = head.get("versions", {}).get("dmlkit", "a newer dmlkit")
         raise BundleError(
@@ -236,13 +252,15 @@ def _check_version(path: Path, head: dict[str, Any]) -> None:
         )
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Return what a file of a bundle holds."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BundleError(f"{str(path)!r} is no JSON: {error}. {COPY}") from None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from dmlkit.clustering.prediction import (
     nearest_to,
     squares_to,
 )
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 
 __all__ = ["KMeans"]
@@ -143,6 +143,9 @@ class KMeans:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("clusterer")
 
     def _check(self) -> None:
         for name, least in (("n_clusters", 1), ("init_rounds", 1), ("max_iter", 1), ("tol", 0)):

@@ -15,7 +15,7 @@ from dmlkit.clustering.prediction import (
     nearest_to,
     squares_to,
 )
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.samples import drawn, rows_of
 
@@ -136,6 +136,9 @@ class MiniBatchKMeans:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("clusterer")
 
     def _check(self) -> None:
         for name in ("n_clusters", "n_batches"):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.ensemble.isolation_trees import (
     Trees,
     average_path_length,
@@ -131,6 +131,9 @@ class IsolationForest:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("outlier_detector")
 
     def _check(self) -> None:
         if not self.n_estimators >= 1:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.boosting import XGBRegressor
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.linear_model.blocks import names_of
 
@@ -92,6 +92,9 @@ class RandomForestRegressor:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
+
 
 @dataclass(eq=False)
 class RandomForestClassifier:
@@ -162,6 +165,9 @@ class RandomForestClassifier:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
 
 
 def _trained(forest: Any, X: Any, y: Any, sample_weight: Any) -> XGBRegressor:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, TrainingError
 from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.coordinates import least_quadratic
@@ -89,6 +89,9 @@ class ElasticNet:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
+
 
 @dataclass(eq=False)
 class Lasso:
@@ -147,6 +150,9 @@ class Lasso:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
 
 
 def check_share(l1_ratio: float) -> None:

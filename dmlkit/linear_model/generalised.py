@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model.blocks import blocks_of, map_rows
 from dmlkit.linear_model.losses import Tweedie
@@ -110,6 +110,9 @@ class TweedieRegressor:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
+
     def _loss(self) -> Tweedie:
         if 0 < self.power < 1:
             raise ConfigurationError(
@@ -183,6 +186,9 @@ class PoissonRegressor:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
+
 
 @dataclass(eq=False)
 class GammaRegressor:
@@ -243,6 +249,9 @@ class GammaRegressor:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
 
 
 def _fitted(model: Any, loss: Tweedie, X: Any, y: Any, sample_weight: Any) -> Any:

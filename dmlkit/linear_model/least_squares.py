@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError
 from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.prediction import linear_prediction
@@ -71,6 +71,9 @@ class Ridge:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
+
 
 @dataclass(eq=False)
 class LinearRegression:
@@ -120,6 +123,9 @@ class LinearRegression:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("regressor")
 
 
 def _solved(

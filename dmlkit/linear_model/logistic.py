@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model.blocks import blocks_of, map_rows
 from dmlkit.linear_model.elastic_net import check_share
@@ -127,6 +127,9 @@ class LogisticRegression:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
 
     def _margin(self, design: Vector) -> Vector:
         margin: Vector = design @ self.coef_[0] + self.intercept_[0]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from dmlkit.clustering.held import Held, hold
 from dmlkit.clustering.initial import initial_centres
 from dmlkit.clustering.lloyd import settle
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.linear_model.blocks import map_rows
 from dmlkit.mixture.components import (
@@ -190,6 +190,9 @@ class GaussianMixture:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("density_estimator")
 
     def _grown(self, held: Held, spread: Array, seed: int) -> Grown:
         """Take steps of expectation and maximisation until they gain no more."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import InputError
 from dmlkit.naive_bayes.classes import Rows, learnt_by_class
 from dmlkit.naive_bayes.counts import check_alpha, log_priors
@@ -119,6 +119,9 @@ class CategoricalNB:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
 
     def _likelihood(self, values: Array) -> Array:
         names = [str(name) for name in self.feature_names_in_]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.naive_bayes.classes import Rows, class_priors, learnt_by_class
 from dmlkit.naive_bayes.prediction import likeliest, log_probabilities, probabilities
@@ -104,6 +104,9 @@ class MultinomialNB:
         set_parameters(self, **parameters)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
+
     def _likelihood(self, values: Array) -> Array:
         likelihood: Array = values @ self.feature_log_prob_.T + self.class_log_prior_
         return likelihood
@@ -186,6 +189,9 @@ class BernoulliNB:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
 
     def _likelihood(self, values: Array) -> Array:
         yes = self.feature_log_prob_

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError
 from dmlkit.naive_bayes.classes import Rows, class_priors, learnt_by_class
 from dmlkit.naive_bayes.prediction import likeliest, log_probabilities, probabilities
@@ -130,6 +130,9 @@ class GaussianNB:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("classifier")
 
     def _likelihood(self, values: Array) -> Array:
         with np.errstate(divide="ignore"):  # a prior of 0 has a logarithm, too

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dmlkit.preprocessing.statistics import numbers_of
 
-__all__ = ["Blocks", "BlocksOf", "Within", "WithinOf"]
+__all__ = ["Blocks", "BlocksOf", "Within", "WithinEachOf", "WithinOf"]
 
 
 class Blocks(NamedTuple):
@@ -111,6 +111,34 @@ class WithinOf:
         rows = np.concatenate([state.rows for state in states])
         distinct, place = np.unique(values, return_inverse=True)
         return Within(below, distinct, np.bincount(place, rows, len(distinct)).astype(np.int64))
+
+    def explain(self) -> str:
+        """Tell in a few words what is learnt."""
+        return f"quantiles of {self.column}"
+
+
+@dataclass(frozen=True)
+class WithinEachOf:
+    """The same for many intervals, for which the values of a part are sorted once."""
+
+    column: str
+    intervals: tuple[tuple[float, float], ...]
+
+    def of(self, part: pd.DataFrame) -> list[Within]:
+        """Take them of a part."""
+        values = numbers_of(part[self.column])
+        values = np.sort(values[~np.isnan(values)])
+        places = np.searchsorted(values, np.array(self.intervals), side="right")
+        return [
+            Within(int(start), *np.unique(values[start:end], return_counts=True))
+            for start, end in places
+        ]
+
+    def add(self, states: Sequence[list[Within]]) -> list[Within]:
+        """Put values together."""
+        one_by_one = [WithinOf(self.column, *each) for each in self.intervals]
+        parts = zip(*states, strict=True)
+        return [each.add(several) for each, several in zip(one_by_one, parts, strict=True)]
 
     def explain(self) -> str:
         """Tell in a few words what is learnt."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil, floor
 from typing import Any, ClassVar
 
@@ -12,11 +13,14 @@ from scipy.special import ndtri
 
 from dmlkit.errors import ConfigurationError
 from dmlkit.preprocessing.learning import Learning, Question, ask
-from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinOf
+from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinEachOf, WithinOf
 from dmlkit.preprocessing.statistics import numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["QuantileTransformer", "ask_quantiles", "averaged", "between"]
+
+#: For so many quantiles a column is looked through once for each; for more, it is sorted.
+FEW = 8
 
 #: Blocks of each part for `QuantileTransformer`: a quantile's rank is off by less than one of them.
 FINE_BLOCKS = 4_096
@@ -82,8 +86,8 @@ def ask_quantiles(
         for probability in probabilities
         if summary.total
     ]
-    found: list[Within] = yield from ask(
-        *(_around(column, summary, where) for column, _, where, summary in asked)
+    found = yield from _ask_within(
+        [_around(column, summary, where) for column, _, where, summary in asked], len(probabilities)
     )
     quantiles = {
         (column, probability): _interpolated(within, where)
@@ -92,6 +96,20 @@ def ask_quantiles(
     return np.array(
         [[quantiles.get((name, each), np.nan) for each in probabilities] for name in columns]
     ).reshape(len(columns), len(probabilities))
+
+
+def _ask_within(
+    asked: list[WithinOf], each: int
+) -> Generator[list[Question], list[Any], list[Within]]:
+    """Ask for the values in intervals, of which so many are of a column."""
+    if each <= FEW:
+        found: list[Within] = yield from ask(*asked)
+        return found
+    columns: dict[str, list[tuple[float, float]]] = {}
+    for one in asked:
+        columns.setdefault(one.column, []).append((one.above, one.upto))
+    several = yield from ask(*(WithinEachOf(name, tuple(own)) for name, own in columns.items()))
+    return list(chain.from_iterable(several))
 
 
 def _around(column: str, summary: Blocks, place: float) -> WithinOf:

@@ -141,7 +141,8 @@ class TargetEncoder(Transformer):
             places = places_of(part[name], known)
             if len(known) < len(levels):  # None is the last
                 places = np.where(part[name].isna().to_numpy(), len(known), places)
-            columns[name] = np.asarray(encodings)[fold, places]
+            # None, which JSON has for it, is NaN: of a fold that no row was in.
+            columns[name] = np.asarray(encodings, dtype=np.float64)[fold, places]
         return pd.DataFrame(columns, index=part.index, columns=self._columns())
 
 

@@ -9,7 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
@@ -151,6 +151,9 @@ class Transformer(ABC):
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of("transformer")
 
     def to_dict(self) -> dict[str, Any]:
         """Return declaration and what was learned as JSON-able values."""

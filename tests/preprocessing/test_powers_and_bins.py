@@ -60,6 +60,15 @@ def test_bins_are_those_of_scikit_learn(table, strategy, encode, lay_out) -> Non
             assert mine == other.tolist()
 
 
+def test_many_bins_are_those_of_scikit_learn_too(table, lay_out) -> None:
+    filled = table[NUMBERS].fillna(1.0)
+    theirs = sklearn.preprocessing.KBinsDiscretizer(50, subsample=None, encode="ordinal")
+    with pytest.warns(UserWarning):
+        expected = theirs.set_params(quantile_method="averaged_inverted_cdf").fit_transform(filled)
+    ours = KBinsDiscretizer(50, encode="ordinal").fit(lay_out(filled))
+    np.testing.assert_array_equal(ours.transform(lay_out(filled)).compute(), expected)
+
+
 def test_a_transformer_that_was_kept_does_the_same(skewed, same_when_kept) -> None:
     columns = ["amount", "visits", "same"]
     for transformer in (PowerTransformer(), KBinsDiscretizer(), KBinsDiscretizer(encode="ordinal")):
