@@ -5,6 +5,7 @@ generated stays. The settings are in ``risk_settings.py``; the stages are all he
 is kept, from the first stage to the report, has an identifier of a stay or a patient in it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,14 @@ def validate(run: Run, read: Any) -> Any:
     run.note(schema=schema.to_dict())
     if checked.bad_rows:
         run.warn(f"{checked.bad_rows:,} of {checked.rows:,} rows are bad and left out.")
-    frame = checked.frame
-    labels = frame["readmitted"].map_partitions(
-        flag, settings.coding.positive, meta=("readmitted", "int8")
-    )
-    return frame.assign(readmitted=labels)
+    # Not as a column of its own: good rows come of two tables, the rows and where the bad ones are,
+    # and Dask would shuffle both where a column meets them again.
+    meta = checked.frame._meta.astype({"readmitted": "int8"})
+    return checked.frame.map_partitions(_flagged, settings.coding.positive, meta=meta)
+
+
+def _flagged(rows: pd.DataFrame, positive: Sequence[str]) -> pd.DataFrame:
+    return rows.assign(readmitted=flag(rows["readmitted"], positive))
 
 
 @job.stage(uses=["split"])
