@@ -22,9 +22,11 @@ from dmlkit.features.step import check_columns
 
 __all__ = [
     "EntityStep",
+    "ShufflePlan",
     "add_by_entity",
     "explain_shuffle",
     "grouped_by_entity",
+    "plan_shuffle",
     "told_history",
 ]
 
@@ -99,6 +101,28 @@ class _Process:
         return Rows(columns).frame()
 
 
+@dataclass(frozen=True)
+class ShufflePlan:
+    """What a shuffle of a frame moves.
+
+    Attributes
+    ----------
+    by : tuple of str
+    before, after : int
+        Bytes of a row, of the frame and of the result.
+    partitions : int
+        Of the result.
+    meta : pd.DataFrame
+        The result without rows.
+    """
+
+    by: tuple[str, ...]
+    before: int
+    after: int
+    partitions: int
+    meta: pd.DataFrame
+
+
 def grouped_by_entity(steps: Sequence[EntityStep]) -> list[list[EntityStep]]:
     """Group steps that share a shuffle, the group with the fewest new columns first.
 
@@ -140,13 +164,24 @@ def add_by_entity(
     return shuffle_by_entity(main, buckets, process, meta, history=history, others=others)
 
 
+def plan_shuffle(frame: Any, steps: Sequence[EntityStep]) -> ShufflePlan:
+    """Tell what a shuffle of a frame would move; only its columns and partitions are looked at."""
+    main, _, meta = _planned(frame, steps)
+    return ShufflePlan(
+        by=tuple(main.key.by),
+        before=bytes_per_row(frame._meta),
+        after=bytes_per_row(meta),
+        partitions=buckets_for(frame, meta),
+        meta=meta,
+    )
+
+
 def explain_shuffle(frame: Any, steps: Sequence[EntityStep]) -> str:
     """Tell what a shuffle of a frame moves, and into how many partitions."""
-    main, _, meta = _planned(frame, steps)
-    buckets = buckets_for(frame, meta)
+    found = plan_shuffle(frame, steps)
     return (
-        f"{_counted(frame.npartitions, 'partition')} of {bytes_per_row(frame._meta)} bytes a row "
-        f"into {buckets} of {bytes_per_row(meta)}, by a hash of {' and '.join(main.key.by)} and "
+        f"{_counted(frame.npartitions, 'partition')} of {found.before} bytes a row "
+        f"into {found.partitions} of {found.after}, by a hash of {' and '.join(found.by)} and "
         "then by time; what lies together already is not moved, and an entity with more rows "
         f"than a partition has is cut in time, with {told_history(_history(steps))} before each cut"
     )

@@ -11,9 +11,11 @@ from dmlkit.errors import ConfigurationError, InputError, nearest
 from dmlkit.features.asof import AsOf
 from dmlkit.features.by_entity import (
     EntityStep,
+    ShufflePlan,
     add_by_entity,
     explain_shuffle,
     grouped_by_entity,
+    plan_shuffle,
     told_history,
 )
 from dmlkit.features.holidays import Holidays
@@ -41,6 +43,14 @@ MOST_ADDED = 32
 
 #: More levels than this make no category but an identifier.
 MOST_LEVELS = 10_000
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """What is looked at of a frame to plan its shuffle."""
+
+    _meta: pd.DataFrame
+    npartitions: int
 
 
 @dataclass
@@ -211,11 +221,46 @@ class FeatureSet:
                 frame = add_by_entity(frame, steps)
         if rowwise := self._rowwise():
             lines.append("row by row: " + "; ".join(step.explain() for step in rowwise))
-        categorical = [name for step in self.steps for name in getattr(step, "categorical", ())]
+        categorical = self._categorical()
         learned = f"the levels of {', '.join(categorical)}" if categorical else "nothing"
         numbered = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
         back = told_history(self.history)
         return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {back}."])
+
+    def plan(self, meta: pd.DataFrame, partitions: int) -> tuple[list[ShufflePlan], pd.DataFrame]:
+        """Tell what `transform` would move, without a table.
+
+        Parameters
+        ----------
+        meta : pd.DataFrame
+            What the table looks like, without rows.
+        partitions : int
+            Of the table.
+
+        Returns
+        -------
+        shuffles : list of ShufflePlan
+            In order; none where all features are made row by row.
+        meta : pd.DataFrame
+            The result without rows.
+
+        Examples
+        --------
+        >>> from dmlkit.features import FeatureSet, TimeWindows
+        >>> windows = TimeWindows("card", "time", ["30d"], {"amount": ["mean"]})
+        >>> table = pd.DataFrame({"card": [1], "time": [pd.Timestamp(0)], "amount": [1.0]})
+        >>> (shuffle,), meta = FeatureSet([windows]).plan(table.iloc[:0], partitions=1)
+        >>> shuffle.before, shuffle.after, shuffle.partitions
+        (24, 32, 2)
+        """
+        self._check(meta)
+        shuffles, reached = [], _Outline(meta, partitions)
+        for steps in grouped_by_entity(self._by_entity()):
+            shuffles.append(plan_shuffle(reached, steps))
+            reached = _Outline(shuffles[-1].meta, shuffles[-1].partitions)
+        unknown: dict[str, list[Any]] = {name: [] for name in self._categorical()}
+        learned = self.learned_ or unknown
+        return shuffles, _apply(reached._meta, self._rowwise(), learned)
 
     def to_dict(self) -> dict[str, Any]:
         """Return declaration and what was learned as JSON-able values."""
@@ -246,6 +291,9 @@ class FeatureSet:
 
     def _rowwise(self) -> list[Step]:
         return [step for step in self.steps if not isinstance(step, ENTITY_STEPS)]
+
+    def _categorical(self) -> list[str]:
+        return [name for step in self.steps for name in getattr(step, "categorical", ())]
 
     def _plain_columns(self) -> list[str]:
         return [name for step in self.steps if isinstance(step, Columns) for name in step.names]

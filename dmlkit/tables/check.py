@@ -22,7 +22,7 @@ from dmlkit.tables.schema import Column, Schema, first_rows
 from dmlkit.tables.text import PROBLEM
 from dmlkit.tables.values import cast_column
 
-__all__ = ["DEFAULT_MAX_BAD_SHARE", "CheckedTable", "check_table"]
+__all__ = ["DEFAULT_MAX_BAD_SHARE", "CheckedTable", "check_table", "good_rows_meta"]
 
 DEFAULT_MAX_BAD_SHARE = 0.01
 
@@ -136,9 +136,11 @@ def _check_columns(frame: Any, schema: Schema, origin: Origin) -> None:
             raise MissingColumnError.of(
                 origin.path, column.name, [name for name in frame.columns if name != PROBLEM]
             )
-        dtype = frame._meta[column.name].dtype
+        dtype = frame.dtypes[column.name]
         if not _convertible(dtype, column):
-            values = first_rows(frame[[column.name]].dropna(), 1)[column.name].tolist()
+            named = frame[[column.name]].dropna()
+            named = named if isinstance(named, pd.DataFrame) else first_rows(named, 1)
+            values = named[column.name].tolist()
             example = f", such as {values[0]}" if values else ""
             raise InputError(
                 f"Column {column.name!r} of {origin.path!r} is {dtype}{example}, but "
@@ -267,10 +269,26 @@ def _good_rows(frame: Any, schema: Schema, bad: Mapping[int, np.ndarray]) -> Any
         _pick_good,
         of_parts,
         schema,
-        meta=_pick_good(frame._meta, meta, schema),
+        meta=good_rows_meta(frame._meta, schema),
         align_dataframes=False,
         enforce_metadata=False,
     )
+
+
+def good_rows_meta(
+    meta: pd.DataFrame, schema: Schema, path: str | None = "the table"
+) -> pd.DataFrame:
+    """Return what good rows look like, without rows, of a table that looks like `meta`.
+
+    Raises
+    ------
+    MissingColumnError
+        A column of the schema is not in the table, which errors call `path`.
+    InputError
+        A column's type can't become the schema's.
+    """
+    _check_columns(meta, schema, Origin(path or "the table", []))
+    return _pick_good(meta, pd.Series([], dtype="uint32"), schema)
 
 
 def _pick_good(frame: pd.DataFrame, bad: pd.Series, schema: Schema) -> pd.DataFrame:

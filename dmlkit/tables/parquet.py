@@ -15,7 +15,14 @@ from dmlkit.errors import InputError
 from dmlkit.tables.footers import memory_of_row_group, unite_schemas
 from dmlkit.tables.sources import Source, read_error
 
-__all__ = ["ParquetPiece", "filter_columns", "plan_files", "plan_parquet", "read_parquet_piece"]
+__all__ = [
+    "ParquetPiece",
+    "filter_columns",
+    "footer_of",
+    "plan_files",
+    "plan_parquet",
+    "read_parquet_piece",
+]
 
 FORMAT = pyarrow.dataset.ParquetFileFormat()
 
@@ -94,7 +101,7 @@ def plan_files(
     filesystem = _arrow_filesystem(filesystem)
     names = [name for name, _ in files]
     with ThreadPoolExecutor(8) as pool:
-        footers = list(pool.map(lambda name: _footer(filesystem, name), names))
+        footers = list(pool.map(lambda name: footer_of(filesystem, name), names))
     schema = unite_schemas(names, footers, declared) if files else declared or pa.schema([])
     wanted = set(schema.names if columns is None else columns) | filter_columns(filters)
     types = {field.name: field.type for field in schema if field.name in wanted}
@@ -173,7 +180,14 @@ def _arrow_filesystem(filesystem: Any) -> Any:
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
 
 
-def _footer(filesystem: Any, name: str) -> Any:
+def footer_of(filesystem: Any, name: str) -> Any:
+    """Return the metadata of a file.
+
+    Parameters
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+    name : str
+    """
     try:
         with filesystem.open_input_file(name) as file:
             return pyarrow.parquet.ParquetFile(file).metadata

@@ -16,13 +16,23 @@ from dmlkit.errors import InputError
 from dmlkit.tables import csv_lines, json_lines
 from dmlkit.tables.sources import Source, read_error
 
-__all__ = ["PROBLEM", "TextPiece", "plan_text", "read_text_piece"]
+__all__ = [
+    "PROBLEM",
+    "TextPiece",
+    "bytes_of_line",
+    "bytes_of_piece",
+    "plan_text",
+    "read_text_piece",
+]
 
 #: Added to tables that are read as text: why a row could not be read, missing for good rows.
 PROBLEM = "__problem"
 
 #: From how much of a file the types are taken.
 SAMPLE_BYTES = 1 << 20
+
+#: How much longer text is than the file it is compressed in.
+COMPRESSION = 6
 
 #: How much of a file is looked through at once for where rows end.
 SCAN_BYTES = 1 << 24
@@ -97,6 +107,20 @@ def read_text_piece(
     if filters is not None:
         table = table.filter(pyarrow.parquet.filters_to_expression(filters))
     return table.select(list(columns))
+
+
+def bytes_of_piece(piece: TextPiece) -> int:
+    """Return how much text a piece is: of a compressed file, about so much."""
+    if piece.stop is not None:
+        return piece.stop - piece.start
+    return int(piece.filesystem.info(piece.file)["size"]) * COMPRESSION
+
+
+def bytes_of_line(piece: TextPiece) -> float:
+    """Return how long a line is, on average of the first ones of a file."""
+    with _open(piece.filesystem, piece.file) as file:
+        sample: bytes = file.read(SAMPLE_BYTES)
+    return len(sample) / max(sample.count(b"\n"), 1)
 
 
 def _open(filesystem: Any, name: str) -> Any:
