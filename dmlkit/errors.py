@@ -17,6 +17,7 @@ __all__ = [
     "MissingFileError",
     "NotFittedError",
     "OutputError",
+    "PlanError",
     "TrainingError",
     "nearest",
 ]
@@ -74,6 +75,10 @@ class NotFittedError(DmlkitError, ValueError, AttributeError):
 
 class TrainingError(DmlkitError, RuntimeError):
     """A model cannot be trained, or its training was lost."""
+
+
+class PlanError(DmlkitError, MemoryError):
+    """A job does not fit into the workers that it is to run on."""
 
 
 class ClusterError(DmlkitError, ConnectionError):

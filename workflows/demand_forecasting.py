@@ -25,6 +25,7 @@ from dmlkit.tables import check_table
 from dmlkit.tables.generate import retail_demand
 from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
 from dmlkit.workflows.demand_artefacts import chosen_series, stock_costs, write_artefacts
+from dmlkit.workflows.demand_plan import plan_demand
 from dmlkit.workflows.demand_settings import DemandSettings, column_kinds, matching_preset
 
 job = Workflow(
@@ -34,6 +35,7 @@ job = Workflow(
     presets=sorted((Path(__file__).parent / "configs").glob("demand_*.toml")),
     matches=matching_preset,
     makes_data=True,
+    plans=plan_demand,
 )
 
 

@@ -18,6 +18,7 @@ from dmlkit.tables import CheckedTable, check_table
 from dmlkit.tables.generate import card_transactions
 from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
 from dmlkit.workflows.fraud_artefacts import write_artefacts
+from dmlkit.workflows.fraud_plan import plan_fraud
 from dmlkit.workflows.fraud_settings import FraudSettings, identifier_types, matching_preset
 
 #: Seconds of the stages with two workers of one thread on two cores, once all is compiled: medians
@@ -38,6 +39,7 @@ job = Workflow(
     matches=matching_preset,
     makes_data=True,
     took=TOOK,
+    plans=plan_fraud,
 )
 
 #: What identifies a scored row.

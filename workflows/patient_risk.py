@@ -21,6 +21,7 @@ from dmlkit.tables import Column, Schema, check_table
 from dmlkit.tables.generate import patient_stays
 from dmlkit.workflow import BUNDLE, TABLE, Run, Workflow
 from dmlkit.workflows.risk_artefacts import write_artefacts
+from dmlkit.workflows.risk_plan import plan_risk
 from dmlkit.workflows.risk_prepared import PREPARED, Prepared, prepare_parts
 from dmlkit.workflows.risk_settings import (
     RiskSettings,
@@ -36,6 +37,7 @@ job = Workflow(
     presets=sorted((Path(__file__).parent / "configs").glob("risk_*.toml")),
     matches=matching_preset,
     makes_data=True,
+    plans=plan_risk,
 )
 
 

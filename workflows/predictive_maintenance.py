@@ -24,6 +24,7 @@ from dmlkit.workflows.maintenance_lives import (
     read_given,
     with_remaining_life,
 )
+from dmlkit.workflows.maintenance_plan import plan_maintenance
 from dmlkit.workflows.maintenance_settings import MaintenanceSettings, matching_preset
 
 job = Workflow(
@@ -33,6 +34,7 @@ job = Workflow(
     presets=sorted((Path(__file__).parent / "configs").glob("maintenance_*.toml")),
     matches=matching_preset,
     makes_data=True,
+    plans=plan_maintenance,
 )
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dask.utils import format_bytes
-from distributed import Client
 
 from dmlkit.boosting.matrices import KEPT_VALUES, batch_rows
 
-__all__ = ["MemoryPlan", "TableSize", "bytes_of_bins", "limit_of_workers", "plan_memory"]
+__all__ = ["MemoryPlan", "TableSize", "bytes_of_bins", "plan_memory"]
 
 #: Bytes that a worker and a process that trains take before there is any data.
 WORKER_ITSELF, PROCESS_ITSELF = 280 << 20, 170 << 20
@@ -255,12 +254,4 @@ def plan_memory(
         histograms=histogram * (nodes + threads * nodes // 2),
         # One of two children is counted, the other is what is left of its parent.
         allreduce=histogram * nodes // 2 * outputs if workers > 1 else 0,
-    )
-
-
-def limit_of_workers(client: Client) -> int:
-    """Return the memory of the worker that may take the least, 0 where none has a limit."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return min(
-        (int(worker["memory_limit"]) for worker in workers if worker["memory_limit"]), default=0
     )

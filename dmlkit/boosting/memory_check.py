@@ -5,13 +5,14 @@ from typing import Any
 
 from distributed import Client
 
-from dmlkit.boosting.memory import MemoryPlan, TableSize, limit_of_workers, plan_memory
+from dmlkit.boosting.memory import MemoryPlan, TableSize, plan_memory
 from dmlkit.boosting.planning import Trainable
 from dmlkit.boosting.shards import shard_count
 from dmlkit.boosting.training_data import TrainingData
+from dmlkit.cluster.sizes import WorkerSizes, sizes_of
 from dmlkit.errors import ConfigurationError
 
-__all__ = ["check_external_memory", "is_too_large", "plan_on_cluster"]
+__all__ = ["check_external_memory", "is_too_large", "plan_on_cluster", "plan_on_workers"]
 
 #: How trees are grown where bins may be kept in files.
 BY_BINS = (None, "auto", "hist")
@@ -35,15 +36,36 @@ def plan_on_cluster(
     outputs : int
         Trees of a round.
     """
-    threads = list(client.nthreads().values()) or [1]
-    shards = parameters.get("shards") or shard_count([table.rows for table in tables], len(threads))
+    return plan_on_workers(tables, parameters, sizes_of(client), outputs)
+
+
+def plan_on_workers(
+    tables: Sequence[TableSize],
+    parameters: Mapping[str, Any],
+    there: WorkerSizes,
+    outputs: int = 1,
+) -> MemoryPlan:
+    """Return the plan of a training on such workers.
+
+    Parameters
+    ----------
+    tables : sequence of TableSize
+        The training table first.
+    parameters : mapping
+        Of the estimator.
+    there : WorkerSizes
+    outputs : int
+        Trees of a round.
+    """
+    rows = [table.rows for table in tables]
+    shards = parameters.get("shards") or shard_count(rows, there.workers)
     return plan_memory(
         tables[0],
         tables[1:],
         parameters,
-        workers=max(1, min(shards, len(threads))),
-        limit=limit_of_workers(client),
-        threads=min(threads),
+        workers=max(1, min(shards, there.workers)),
+        limit=there.limit,
+        threads=there.threads,
         outputs=outputs,
     )
 

@@ -1,131 +1,117 @@
 """``dmlkit plan``."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from dmlkit.cli.endings import print_json
+from dmlkit.cli.endings import FAILED, print_json
+from dmlkit.cli.plan_table import print_training
 
 __all__ = ["plan"]
 
 
 @click.command(
     epilog="""\b
-    Examples:
+    A job, of whose table only metadata are read (footers of Parquet, the log of Delta Lake):
+      dmlkit plan fraud-detection --data transactions/
+      dmlkit plan fraud-detection --data transactions/ --workers 8 --threads 2 --memory 16GiB
+    A training on all columns of numbers, truth values and categories of a table:
       dmlkit plan features/ --without label --without customer_id
       dmlkit plan features/ --workers 8 --memory 16GiB --max-depth 10
 
     \b
-    Only the rows are counted. Columns of numbers, truth values and categories are taken for
-    features. In Jupyter: XGBClassifier(...).plan(X)."""
+    A job that can't fit ends the command with exit code 1, and `dmlkit run` before it begins.
+    In Python: find_workflow(NAME).plan(DATA), and XGBClassifier(...).plan(X)."""
 )
-@click.argument("table")
-@click.option("--without", multiple=True, metavar="COLUMN", help="No feature; may be given often.")
+@click.argument("what", metavar="WORKFLOW|TABLE")
+@click.option("--data", help="The table of a workflow: a file, folder, glob or URL.")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings of a workflow (TOML).")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting.")
 @click.option("--workers", type=click.IntRange(1), help="How many [those of this machine].")
 @click.option("--threads", type=click.IntRange(1), help="Of each worker.")
 @click.option("--memory", metavar="SIZE", help="Of each worker, such as 4GiB.")
 @click.option("--scheduler", metavar="ADDRESS", help="Take the workers of a running scheduler.")
+@click.option("--without", multiple=True, metavar="COLUMN", help="No feature of a table.")
 @click.option("--max-bin", type=click.IntRange(2), default=256, show_default=True)
 @click.option("--max-depth", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--classes", type=click.IntRange(2), default=2, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
 def plan(
-    table: str,
-    without: tuple[str, ...],
+    what: str,
+    data: str | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
     workers: int | None,
     threads: int | None,
     memory: str | None,
     scheduler: str | None,
+    without: tuple[str, ...],
     max_bin: int,
     max_depth: int,
     classes: int,
     as_json: bool,
 ) -> None:
-    """Tell what training XGBoost on TABLE takes of each worker's memory, and whether it fits."""
-    from dmlkit.boosting.memory import plan_memory
-    from dmlkit.boosting.shards import shard_count
+    """Tell what a job, or a training on a table, takes of each worker, and whether it fits.
 
+    Of a job it is told stage by stage: rows, partitions, what is shuffled, memory, disk.
+    """
     if scheduler and (workers or threads or memory):
         raise click.UsageError("--scheduler has its workers: leave --workers and the like out.")
-    size = _size_of(table, without)
-    there = _of_scheduler(scheduler) if scheduler else _of_machine(workers, threads, memory)
-    found = plan_memory(
-        size,
-        [],
-        {"max_bin": max_bin, "max_depth": max_depth},
-        workers=shard_count([size.rows], there["workers"]),
-        limit=there["limit"],
-        threads=there["threads"],
-        outputs=classes if classes > 2 else 1,
-    )
-    if as_json:
-        told = asdict(found) | {"of_worker": found.of_worker, "of_process": found.of_process}
-        print_json(status="done", fits=found.fits, advice=found.advice, **told)
+    if data or config or assignments or _is_workflow(what):
+        if without:
+            raise click.UsageError("--without is of a table: a workflow has its settings (--set).")
+        there = _workers(scheduler, workers, threads, memory)
+        _print_job(what, data, config, assignments, there, as_json)
         return
-    printed = Table(title=f"Training on {table}", title_justify="left", show_header=False)
-    printed.add_column(style="bold")
-    printed.add_column(overflow="fold")
-    for what, value in found.lines():
-        printed.add_row(what, value)
-    Console().print(printed)
+    print_training(
+        what,
+        _workers(scheduler, workers, threads, memory),
+        without=without,
+        parameters={"max_bin": max_bin, "max_depth": max_depth},
+        classes=classes,
+        as_json=as_json,
+    )
 
 
-def _size_of(path: str, without: tuple[str, ...]) -> Any:
-    import dask
+def _is_workflow(what: str) -> bool:
+    from dmlkit.workflow import workflow_entries
 
-    from dmlkit.boosting.memory import TableSize
-    from dmlkit.errors import InputError, MissingColumnError
-    from dmlkit.tables import read_table
-
-    frame = read_table(path)
-    for name in without:
-        if name not in frame.columns:
-            raise MissingColumnError.of(path, name, frame.columns)
-    columns = [
-        name
-        for name, dtype in frame._meta.dtypes.items()
-        if name not in without and _is_feature(dtype)
-    ]
-    if not columns:
-        raise InputError(f"{path!r} has no columns of numbers that could be features.")
-    with dask.config.set(scheduler="threads"):
-        rows = len(read_table(path, columns=columns[:1]))
-    return TableSize(rows, len(columns), frame.npartitions)
+    return not Path(what).exists() and what in [entry.name for entry in workflow_entries()]
 
 
-def _is_feature(dtype: Any) -> bool:
-    import pandas as pd
-
-    return isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_numeric_dtype(dtype)
-
-
-def _of_machine(workers: int | None, threads: int | None, memory: str | None) -> Mapping[str, int]:
-    """Return the workers asked for, which need not be here, or those that this machine has."""
-    from dmlkit.cluster.local import bytes_of, local_sizes
-
-    if workers and memory:
-        return {"workers": workers, "threads": threads or 1, "limit": bytes_of(memory)}
-    sizes = local_sizes(workers, threads, memory)
-    return {
-        "workers": sizes["n_workers"],
-        "threads": sizes["threads_per_worker"],
-        "limit": int(sizes["memory_limit"]),
-    }
-
-
-def _of_scheduler(address: str) -> Mapping[str, int]:
-    from dmlkit.boosting.memory import limit_of_workers
+def _workers(
+    scheduler: str | None, workers: int | None, threads: int | None, memory: str | None
+) -> Any:
     from dmlkit.cluster import connect
+    from dmlkit.cluster.sizes import sizes_here, sizes_of
 
-    with connect(address) as client:
-        threads = list(client.nthreads().values()) or [1]
-        return {
-            "workers": len(threads),
-            "threads": min(threads),
-            "limit": limit_of_workers(client),
-        }
+    if scheduler is None:
+        return sizes_here(workers, threads, memory)
+    with connect(scheduler) as client:
+        return sizes_of(client)
+
+
+def _print_job(
+    name: str,
+    data: str | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
+    there: Any,
+    as_json: bool,
+) -> None:
+    from dmlkit.workflow import find_workflow, load_configuration
+
+    job = find_workflow(name)
+    if config is None and data is not None:
+        config = job.matching_preset(data)
+    configuration = load_configuration(job.configuration, file=config, assignments=assignments)
+    found = job.plan(data, configuration=configuration, workers=there)
+    if as_json:
+        print_json(status="done", **found.to_dict())
+        sys.exit(None if found.fits else FAILED)
+    Console().print(found)
+    found.check()

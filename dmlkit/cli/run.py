@@ -55,6 +55,9 @@ __all__ = ["run"]
     help="One setting, over those of --config; may be given several times.",
 )
 @click.option("--resume", is_flag=True, help="Take over stages that an earlier run finished.")
+@click.option(
+    "--anyway", is_flag=True, help="Begin also where `dmlkit plan` says that it does not fit."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
 def run(
@@ -66,6 +69,7 @@ def run(
     config: Path | None,
     assignments: tuple[str, ...],
     resume: bool,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
@@ -92,6 +96,7 @@ def run(
                 out=out,
                 configuration=configuration,
                 resume=resume,
+                anyway=anyway,
                 listeners=[listener],
             )
     metrics = result.metrics()

@@ -10,7 +10,7 @@ import os
 import dask
 from dask.utils import parse_bytes
 
-__all__ = ["environment_of_workers", "let_workers_keep_memory"]
+__all__ = ["environment_of_workers", "kept_by_workers", "let_workers_keep_memory"]
 
 #: Where Dask keeps what is set for a worker's process before it starts.
 PRE_SPAWN = "distributed.nanny.pre-spawn-environ"
@@ -29,6 +29,17 @@ LARGE = parse_bytes("32MiB")
 SET_BY_USER = frozenset(name for name in os.environ if name.startswith("MALLOC_"))
 
 
+def kept_by_workers(memory_limit: int) -> int:
+    """Return how much a worker may keep although it is free.
+
+    Examples
+    --------
+    >>> kept_by_workers(2 << 30) >> 20, kept_by_workers(64 << 30) >> 20
+    (128, 256)
+    """
+    return int(min(max(memory_limit * SHARE_KEPT, LEAST_KEPT), MOST_KEPT))
+
+
 def environment_of_workers(memory_limit: int) -> dict[str, str]:
     """Return the settings of glibc for a worker; other systems don't look at them.
 
@@ -40,9 +51,8 @@ def environment_of_workers(memory_limit: int) -> dict[str, str]:
     >>> environment_of_workers(4 * 2**30)["MALLOC_TRIM_THRESHOLD_"]
     '268435456'
     """
-    kept = int(min(max(memory_limit * SHARE_KEPT, LEAST_KEPT), MOST_KEPT))
     return {
-        "MALLOC_TRIM_THRESHOLD_": str(kept),
+        "MALLOC_TRIM_THRESHOLD_": str(kept_by_workers(memory_limit)),
         "MALLOC_MMAP_THRESHOLD_": str(LARGE),
         "MALLOC_ARENA_MAX": "1",
     }

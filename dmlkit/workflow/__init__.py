@@ -1,9 +1,15 @@
 """A job as named stages: declared in a file, run on a cluster, resumed after a failure."""
 
-from dmlkit.workflow.configuration import Settings, load_configuration, setting_defaults
+from dmlkit.workflow.configuration import (
+    Settings,
+    load_cluster,
+    load_configuration,
+    setting_defaults,
+)
 from dmlkit.workflow.engine import Result, Run, run_workflow
 from dmlkit.workflow.job import BUNDLE, TABLE, Keep, Workflow, find_workflow, workflow_entries
 from dmlkit.workflow.manifest import write_json
+from dmlkit.workflow.plan import StagePlan, WorkflowPlan
 
 __all__ = [
     "BUNDLE",
@@ -12,7 +18,9 @@ __all__ = [
     "Result",
     "Run",
     "Settings",
+    "StagePlan",
     "Workflow",
+    "WorkflowPlan",
     "find_workflow",
     "load_configuration",
     "run_workflow",

@@ -20,6 +20,7 @@ from dmlkit.observe.following import follow_run
 from dmlkit.observe.history import history_in_words
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
+from dmlkit.workflow.beforehand import check_beforehand
 from dmlkit.workflow.durations import earlier_runs, input_size, remember_run
 from dmlkit.workflow.fingerprint import (
     fingerprint,
@@ -27,9 +28,8 @@ from dmlkit.workflow.fingerprint import (
     fingerprint_package,
     input_files,
 )
-from dmlkit.workflow.job import TABLE, Stage, Workflow
+from dmlkit.workflow.job import Stage, Workflow
 from dmlkit.workflow.output import claim_output, publish, staging_folder
-from dmlkit.workflow.readiness import Needs, check_readiness
 from dmlkit.workflow.store import StageRecord, StageStore
 
 __all__ = ["Result", "Run", "run_workflow"]
@@ -116,6 +116,7 @@ def run_workflow(
     out: str | Path,
     configuration: BaseModel | None = None,
     resume: bool = False,
+    anyway: bool = False,
     listeners: Sequence[Listener] = (),
 ) -> Result:
     """Run a workflow on the current client (a local cluster, if there is none).
@@ -132,6 +133,8 @@ def run_workflow(
     resume : bool
         Take over stages that an earlier run into `out` finished, where input, settings and code
         are the same; others are redone.
+    anyway : bool
+        Begin also where the plan says that it does not fit (see `Workflow.plan`).
     listeners : sequence of callables
         Told of each event (see `dmlkit.observe`).
 
@@ -158,9 +161,9 @@ def run_workflow(
         store = StageStore(out / "stages")
         plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
-        needs = Needs(output=input_size(files) or 0)
-        shared = any(stage.keep is TABLE for stage in workflow.stages)
-        cautions = check_readiness(client, out, needs, shared=shared)
+        cautions = check_beforehand(
+            workflow, client, data, out, configuration, size=input_size(files), anyway=anyway
+        )
         began = time.time()
         start = WorkflowEvent(
             workflow.name,

@@ -10,8 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from dmlkit.boosting import load_bundle, save_bundle
+from dmlkit.cluster import current_client
+from dmlkit.cluster.sizes import WorkerSizes, sizes_here, sizes_of
 from dmlkit.errors import ConfigurationError, nearest
 from dmlkit.tables import read_table, write_table
+from dmlkit.workflow.plan import StagePlan, WorkflowPlan
+from dmlkit.workflow.planning import plan_of_reading
 
 __all__ = ["BUNDLE", "TABLE", "Keep", "Stage", "Workflow", "find_workflow", "workflow_entries"]
 
@@ -76,6 +80,10 @@ class Workflow:
         Given the path of a table and the presets, name the preset that fits, or None.
     makes_data : bool
         Without a table, it makes one.
+    plans : callable, optional
+        Given the settings, the path of a table (or None) and `WorkerSizes`, return the plan of each
+        stage (see `dmlkit.workflow.planning`) and whether rows are counted and not estimated,
+        looking at the table's metadata only.
     took : mapping, optional
         How long its stages took once, so that the time left of a first run can be told, with a
         wide range: `seconds` by stage, and `rows` of those where they are known.
@@ -103,6 +111,7 @@ class Workflow:
     matches: Callable[[str, Iterable[Path]], Path | None] | None = None
     makes_data: bool = False
     took: Mapping[str, Mapping[str, float]] | None = None
+    plans: Callable[[Any, str | None, WorkerSizes], tuple[list[StagePlan], bool]] | None = None
     stages: list[Stage] = field(default_factory=list)
 
     def stage(
@@ -136,6 +145,48 @@ class Workflow:
     def matching_preset(self, path: str) -> Path | None:
         """Return the preset whose column names the table at `path` has, if that is needed."""
         return self.matches(path, self.presets) if self.matches else None
+
+    def plan(
+        self,
+        data: str | None = None,
+        *,
+        configuration: BaseModel | None = None,
+        workers: WorkerSizes | None = None,
+    ) -> WorkflowPlan:
+        """Tell what the job takes of workers and disks, without reading a row or starting one.
+
+        Parameters
+        ----------
+        data : str, optional
+            The table: a file, folder, glob or URL.
+        configuration : BaseModel, optional
+            The settings; the defaults without.
+        workers : WorkerSizes, optional
+            Those of the current client without, else those of a local cluster.
+
+        Returns
+        -------
+        WorkflowPlan
+            Of nothing but reading the table where the workflow has no plan of its own.
+
+        Examples
+        --------
+        >>> from dmlkit.cluster.sizes import WorkerSizes
+        >>> from dmlkit.workflow import find_workflow
+        >>> job = find_workflow("fraud-detection")
+        >>> plan = job.plan(workers=WorkerSizes(workers=2, threads=1, limit=2 << 30))
+        >>> plan.fits, plan.hardest.name
+        (True, 'split')
+        """
+        configuration = self.configuration() if configuration is None else configuration
+        if workers is None:
+            client = current_client()
+            workers = sizes_here() if client is None else sizes_of(client)
+        if self.plans is not None:
+            stages, exact = self.plans(configuration, data, workers)
+            return WorkflowPlan(self.name, data, workers, tuple(stages), exact)
+        stages, exact = plan_of_reading(data, workers) if data is not None else ([], False)
+        return WorkflowPlan(self.name, data, workers, tuple(stages), exact, whole=False)
 
 
 def workflow_entries() -> list[EntryPoint]:

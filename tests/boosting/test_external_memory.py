@@ -100,7 +100,7 @@ def test_what_does_not_fit_goes_to_files_by_itself(
 
     monkeypatch.setattr("dmlkit.boosting.model.train", train)
     in_memory = fitted(table)
-    monkeypatch.setattr("dmlkit.boosting.memory_check.limit_of_workers", lambda _: 2**20)
+    monkeypatch.setattr("dmlkit.cluster.sizes.limit_of_workers", lambda _: 2**20)
     in_files = fitted(table)
     assert external == [False, True]
     assert in_files.get_booster().save_raw() == in_memory.get_booster().save_raw()

@@ -11,6 +11,7 @@ from dmlkit.tables.generate import retail_demand
 from dmlkit.workflow import load_configuration
 from dmlkit.workflows.demand_settings import DemandSettings
 from tests import jobs
+from tests.plans import check_plan
 
 HORIZON = 7
 OPTIONS = [
@@ -118,3 +119,7 @@ def test_the_settings_for_m4_can_be_made():
     file = Path(__file__).parents[2] / "workflows" / "configs" / "demand_m4_hourly.toml"
     settings = load_configuration(DemandSettings, file=file)
     assert len(settings.forecaster(generated=False).design.names) == 25
+
+
+def test_the_plan_tells_its_stages_rows_and_files(finished: Path) -> None:
+    check_plan(finished, {"validate": 0, "panel": 0.1, "backtest": 0.1, "forecast": 0.1})

@@ -16,6 +16,7 @@ from dmlkit.workflow import find_workflow, load_configuration
 from dmlkit.workflows.risk_settings import RiskSettings
 from tests import jobs
 from tests.jobs import files_below
+from tests.plans import check_plan
 
 job = find_workflow("patient-risk")
 
@@ -146,3 +147,7 @@ def test_what_identifies_a_patient_is_no_feature() -> None:
         load_configuration(RiskSettings, assignments=['features.codes=["patient_id"]'])
     with pytest.raises(ConfigurationError, match=r"evaluation\.groups names 'income'"):
         load_configuration(RiskSettings, assignments=['evaluation.groups=["income"]'])
+
+
+def test_the_plan_tells_its_stages_rows_and_files(finished: Path) -> None:
+    check_plan(finished, {"validate": 0, "score": 0.01})

@@ -14,6 +14,7 @@ from dmlkit.tables.generate import machine_fleet
 from dmlkit.workflow import find_workflow, load_configuration, run_workflow
 from dmlkit.workflows.maintenance_lives import with_remaining_life
 from dmlkit.workflows.maintenance_settings import MaintenanceSettings
+from tests.plans import check_plan
 
 job = find_workflow("predictive-maintenance")
 
@@ -137,3 +138,7 @@ def test_the_preset_is_found_by_its_files(tmp_path: Path) -> None:
     for name in ("train", "test", "rul"):
         (tmp_path / f"{name}.parquet").touch()
     assert job.matching_preset(str(tmp_path)) == preset
+
+
+def test_the_plan_tells_its_stages_rows_and_files(finished: Path) -> None:
+    check_plan(finished, {"validate": 0.2, "features": 0.2, "score": 0.5})
