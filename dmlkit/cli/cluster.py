@@ -18,20 +18,37 @@ insecure_option = click.option(
 
 
 @contextlib.contextmanager
-def cluster(scheduler: str | None, console: Console, *, insecure: bool = False) -> Iterator[Any]:
-    """Give a client; a local cluster is gone at the end, at once if the job was stopped."""
-    from dmlkit.cluster import InsecureConnection, LittleRoom, connect, kill_workers, quiet_dask
+def cluster(
+    scheduler: str | None, console: Console, *, insecure: bool = False, settings: Any = None
+) -> Iterator[Any]:
+    """Give a client; a cluster that was started for it is gone at the end.
+
+    An address goes before the settings of a configuration. A local cluster is gone at once if the
+    job was stopped.
+    """
+    from dmlkit.cluster import (
+        InsecureConnection,
+        LittleRoom,
+        cluster_of,
+        connect,
+        kill_workers,
+        quiet_dask,
+    )
 
     quiet_dask()
-    with (
-        console.status("Waiting for the scheduler" if scheduler else "Starting the cluster"),
-        warnings.catch_warnings(record=True) as told,
-    ):
-        connected = connect(scheduler, insecure=insecure)
-    for warning in told:
-        if issubclass(warning.category, InsecureConnection | LittleRoom):
-            console.print(f"Warning: {warning.message}", style="yellow", soft_wrap=True)
-    with connected as client:
+    with contextlib.ExitStack() as ends:
+        what = "Starting the cluster" if settings is None else f"Cluster: {settings}"
+        with (
+            console.status("Waiting for the scheduler" if scheduler else what),
+            warnings.catch_warnings(record=True) as told,
+        ):
+            if scheduler is None and settings is not None:
+                client = ends.enter_context(cluster_of(settings))
+            else:
+                client = ends.enter_context(connect(scheduler, insecure=insecure))
+        for warning in told:
+            if issubclass(warning.category, InsecureConnection | LittleRoom):
+                console.print(f"Warning: {warning.message}", style="yellow", soft_wrap=True)
         try:
             yield client
         except KeyboardInterrupt:

@@ -17,30 +17,45 @@ def clusters() -> None:
     """Say what clusters there are, and make certificates for one of your own."""
 
 
-@clusters.command("list")
-def list_() -> None:
-    """Say which cluster a job would use here, and what this machine has for a local one."""
-    from dmlkit.cluster.describe import what_connect_would_use
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="A TOML file with the table [cluster]."
+)
 
-    for what, told in what_connect_would_use().items():
+
+@clusters.command("list")
+@config_option
+def list_(config: Path | None) -> None:
+    """Say which cluster a job would use here, and what this machine has for a local one."""
+    from dmlkit.cluster.describe import kinds_here, what_connect_would_use
+    from dmlkit.workflow import load_cluster
+
+    facts = what_connect_would_use()
+    if config is not None:
+        facts = {"[cluster]": str(load_cluster(config) or "none in that file"), **facts}
+    facts["kinds"] = kinds_here()
+    for what, told in facts.items():
         click.echo(f"{what + ':':17}{told}")
 
 
 @clusters.command()
 @click.argument("address", required=False)
+@config_option
 @insecure_option
-def describe(address: str | None, insecure: bool) -> None:
+def describe(address: str | None, config: Path | None, insecure: bool) -> None:
     """Describe the cluster at ADDRESS: its workers, what they may use, and what they do.
 
-    Without ADDRESS it is the one of DASK_SCHEDULER_ADDRESS, else a local one as a job would start.
-    Versions that differ from those here in what matters are an error that says so.
+    Without ADDRESS it is that of [cluster] in --config, else the one of DASK_SCHEDULER_ADDRESS,
+    else a local one as a job would start; one that was started for this ends with it. Versions
+    that differ from those here in what matters are an error that says so.
     """
     from dask.utils import format_bytes
 
     from dmlkit.cluster.describe import describe
+    from dmlkit.workflow import load_cluster
 
     console = Console(stderr=True)
-    with cluster(address, console, insecure=insecure) as client:
+    settings = load_cluster(config)
+    with cluster(address, console, insecure=insecure, settings=settings) as client:
         found = describe(client)
     table = Table("worker", "threads", "memory", "in use", "tasks", box=None)
     for worker in found.workers:

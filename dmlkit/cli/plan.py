@@ -64,7 +64,7 @@ def plan(
     if data or config or assignments or _is_workflow(what):
         if without:
             raise click.UsageError("--without is of a table: a workflow has its settings (--set).")
-        there = _workers(scheduler, workers, threads, memory)
+        there = _workers(scheduler, workers, threads, memory, config, assignments)
         _print_job(what, data, config, assignments, there, as_json)
         return
     print_training(
@@ -84,14 +84,30 @@ def _is_workflow(what: str) -> bool:
 
 
 def _workers(
-    scheduler: str | None, workers: int | None, threads: int | None, memory: str | None
+    scheduler: str | None,
+    workers: int | None,
+    threads: int | None,
+    memory: str | None,
+    config: Path | None = None,
+    assignments: tuple[str, ...] = (),
 ) -> Any:
     from dmlkit.cluster import connect
     from dmlkit.cluster.sizes import sizes_here, sizes_of
+    from dmlkit.workflow import load_cluster
 
+    security, insecure = None, False
     if scheduler is None:
-        return sizes_here(workers, threads, memory)
-    with connect(scheduler) as client:
+        settings = load_cluster(config, assignments)
+        if settings is None or workers or threads or memory:
+            return sizes_here(workers, threads, memory)
+        if there := settings.sizes():
+            return there
+        if settings.kind != "scheduler":
+            raise click.UsageError(
+                f"What workers {settings.kind!r} gives is not known: say --workers and --memory."
+            )
+        scheduler, security, insecure = settings.address, settings.certificates, settings.insecure
+    with connect(scheduler, security=security, insecure=insecure) as client:
         return sizes_of(client)
 
 

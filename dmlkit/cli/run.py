@@ -39,7 +39,8 @@ __all__ = ["run"]
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="A running Dask scheduler.  [default: DASK_SCHEDULER_ADDRESS, or a local cluster]",
+    help="A running Dask scheduler.  [default: [cluster] of --config, DASK_SCHEDULER_ADDRESS, or a "
+    "local cluster]",
 )
 @insecure_option
 @click.option(
@@ -75,7 +76,7 @@ def run(
     """Run the workflow NAME (see `dmlkit workflows`) from raw table to scores and report."""
     from dmlkit.metrics_table import metrics_table
     from dmlkit.observe.console import shortened, show_progress
-    from dmlkit.workflow import find_workflow, load_configuration, run_workflow
+    from dmlkit.workflow import find_workflow, load_cluster, load_configuration, run_workflow
     from dmlkit.workflow.output import check_output
 
     job = find_workflow(name)
@@ -86,7 +87,8 @@ def run(
         told = shortened(str(config))
         console.print(f"Settings: {told} (it has the table's column names)", soft_wrap=True)
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
-    with cluster(scheduler, console, insecure=insecure) as client:
+    where = load_cluster(config, assignments)
+    with cluster(scheduler, console, insecure=insecure, settings=where) as client:
         if client.dashboard_link:
             console.print(f"Dashboard: {client.dashboard_link}")
         with show_progress(console) as listener:
@@ -108,7 +110,7 @@ def run(
     stdout = Console()
     if metrics:
         stdout.print(metrics_table(metrics))
-    where = f"Results: {shortened(str(result.out))}"
+    told = f"Results: {shortened(str(result.out))}"
     if report is not None:
-        where = f"Report: {shortened(str(report))}"
-    stdout.print(where, soft_wrap=True, highlight=False)
+        told = f"Report: {shortened(str(report))}"
+    stdout.print(told, soft_wrap=True, highlight=False)

@@ -1,15 +1,17 @@
 """What a cluster consists of, and what `connect` would use here: facts for people to look at."""
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import dask
 from distributed import Client
 
+from dmlkit.cluster.kinds import EXTRAS
 from dmlkit.cluster.limits import limits
 from dmlkit.cluster.local import local_sizes, uses_gpus
 
-__all__ = ["ClusterFacts", "WorkerFacts", "describe", "what_connect_would_use"]
+__all__ = ["ClusterFacts", "WorkerFacts", "describe", "kinds_here", "what_connect_would_use"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ def what_connect_would_use() -> dict[str, str]:
         "this machine": f"{machine.cores} cores and {memory(machine.memory)} for this process",
         "certificates": dask.config.get("distributed.comm.tls.ca-file") or "none",
     }
+
+
+def kinds_here() -> str:
+    """Tell which kinds of clusters ``[cluster]`` may name here, and what the others need."""
+    missing = {
+        kind: package
+        for kind, (package, module) in EXTRAS.items()
+        if importlib.util.find_spec(module.partition(".")[0]) is None
+    }
+    there = ["local", "scheduler", *(kind for kind in EXTRAS if kind not in missing)]
+    needed = [f"{kind} (pip install 'dmlkit[{kind}]')" for kind in missing]
+    return ", ".join(there) + (f"; not installed: {', '.join(needed)}" if needed else "")
 
 
 def _worker(address: str, facts: dict[str, Any]) -> WorkerFacts:

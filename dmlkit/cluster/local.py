@@ -38,9 +38,16 @@ SILENCE = "60s"
 
 
 def start_local(
-    workers: int | None, threads: int | None, memory: str | int | None, gpus: Any
+    workers: int | None,
+    threads: int | None,
+    memory: str | int | None,
+    gpus: Any,
+    first: int | None = None,
 ) -> Client:
-    """Start a cluster that only this machine reaches; its client closes it."""
+    """Start a cluster that only this machine reaches; its client closes it.
+
+    With `first`, no more workers than that at the beginning: it is sized for `workers` of them.
+    """
     common = {
         "dashboard_address": "127.0.0.1:8787",
         "preload": ["dmlkit.cluster.logs"],
@@ -63,7 +70,8 @@ def start_local(
                 return Client(_cuda_cluster()(**some, **common))
             # A client that starts its cluster itself also closes it.
             let_workers_keep_memory(sizes["memory_limit"])
-            return Client(**sizes, **common)
+            begun = sizes if first is None else sizes | {"n_workers": first}
+            return Client(**begun, **common)
         except (OSError, RuntimeError) as error:
             raise ClusterError(
                 f"A local cluster could not be started: {first_line(error)}.\n"

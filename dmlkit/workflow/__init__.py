@@ -22,6 +22,7 @@ __all__ = [
     "Workflow",
     "WorkflowPlan",
     "find_workflow",
+    "load_cluster",
     "load_configuration",
     "run_workflow",
     "setting_defaults",

@@ -8,9 +8,19 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dmlkit.cluster import ClusterSettings
 from dmlkit.errors import ConfigurationError, MissingFileError, nearest
 
-__all__ = ["Settings", "load_configuration", "setting_defaults", "setting_names"]
+__all__ = [
+    "Settings",
+    "load_cluster",
+    "load_configuration",
+    "setting_defaults",
+    "setting_names",
+]
+
+#: The table of a configuration that says where a job runs; it changes nothing of what it does.
+CLUSTER = "cluster"
 
 
 #: Longer ones are left out where defaults are listed.
@@ -33,6 +43,8 @@ def load_configuration(
     assignments: Iterable[str] = (),
 ) -> Model:
     """Build a configuration from its defaults, a TOML file and assignments, each over the last.
+
+    The table ``[cluster]`` is left out: see `load_cluster`.
 
     Parameters
     ----------
@@ -61,9 +73,55 @@ def load_configuration(
     ...
     dmlkit.errors.ConfigurationError: Unknown setting 'split.traindays' (nearest: ...
     """
+    values = _values(model, file, assignments)
+    if CLUSTER not in model.model_fields:
+        values.pop(CLUSTER, None)
+    return _validated(model, values, file)
+
+
+class _Clustered(Settings):
+    """What is looked at of a configuration to know where a job runs."""
+
+    cluster: ClusterSettings | None = None
+
+
+def load_cluster(
+    file: str | Path | None = None, assignments: Iterable[str] = ()
+) -> ClusterSettings | None:
+    """Return the table ``[cluster]`` of a configuration; None where there is none.
+
+    Parameters
+    ----------
+    file : path, optional
+        A TOML file, of whatever workflow.
+    assignments : iterable of str
+        Such as ``"cluster.workers=4"``; others are left out.
+
+    Raises
+    ------
+    ConfigurationError
+        A key is unknown, or settings don't go together.
+
+    Examples
+    --------
+    >>> print(load_cluster(assignments=["cluster.minimum=1", "cluster.maximum=4"]))
+    local, 1 to 4 workers
+    """
+    values = _values(_Clustered, file, assignments)
+    named = {CLUSTER: values[CLUSTER]} if CLUSTER in values else {}
+    return _validated(_Clustered, named, file).cluster
+
+
+def _values(
+    model: type[BaseModel], file: str | Path | None, assignments: Iterable[str]
+) -> dict[str, Any]:
     values: dict[str, Any] = _read_toml(Path(file)) if file is not None else {}
     for assignment in assignments:
         _assign(values, assignment, model)
+    return values
+
+
+def _validated(model: type[Model], values: dict[str, Any], file: str | Path | None) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
