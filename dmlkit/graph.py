@@ -16,7 +16,15 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import List, Task, TaskRef
 from dask.utils import funcname
 
-__all__ = ["add_up", "bucket_count", "exchange", "exchange_in_stages", "for_all", "for_each"]
+__all__ = [
+    "add_up",
+    "bucket_count",
+    "exchange",
+    "exchange_in_stages",
+    "for_all",
+    "for_each",
+    "for_each_in_turn",
+]
 
 #: Each piece is a task, and a scheduler takes about a millisecond for each: where there would be
 #: more of them, pieces go through a second pair of hands instead.
@@ -43,6 +51,31 @@ def for_each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
         own = [each[number] if isinstance(each, list) else each for each in arguments]
         tasks[(name, number)] = Task((name, number), function, *map(_reference, own))
     return _layer(name, tasks, list(tasks), arguments)
+
+
+def for_each_in_turn(function: Callable[..., Any], parts: list[Any], *arguments: Any) -> list[Any]:
+    """Call a function for each partition with what it returned for the one before it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a part, the result for the part before (None for the first), and `arguments`.
+    parts : list of Delayed
+    *arguments
+        The same for all.
+
+    Returns
+    -------
+    list of Delayed
+    """
+    name = f"{funcname(function)}-{uuid4().hex}"
+    tasks: dict[Any, Task] = {}
+    before: Any = None
+    for number, part in enumerate(parts):
+        key = (name, number)
+        tasks[key] = Task(key, function, TaskRef(part.key), before, *map(_reference, arguments))
+        before = TaskRef(key)
+    return _layer(name, tasks, list(tasks), [parts, *arguments])
 
 
 def for_all(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -206,4 +239,6 @@ def _layer(name: str, tasks: Any, keys: list[Any], arguments: Sequence[Any]) -> 
 
 
 def _listed(argument: Any) -> list[Any]:
-    return argument if isinstance(argument, list) else [argument]
+    if not isinstance(argument, list):
+        return [argument]
+    return [each for nested in argument for each in _listed(nested)]

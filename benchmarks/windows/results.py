@@ -16,8 +16,10 @@ __all__ = ["Run", "as_lines", "as_table", "collect"]
 TASK = "26 window features by customer and terminal"
 
 #: What each system is made of.
+DMLKIT = ["dmlkit", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow"]
 PACKAGES = {
-    "dmlkit": ["dmlkit", "dask", "distributed", "numba", "numpy", "pandas", "pyarrow"],
+    "dmlkit": DMLKIT,
+    "dmlkit-in-place": DMLKIT,
     "polars": ["polars"],
     "duckdb": ["duckdb"],
     "spark": ["pyspark"],

@@ -18,6 +18,7 @@ __all__ = ["MODULES", "run_system"]
 #: Each has a context manager `started` that yields what does the job.
 MODULES = {
     "dmlkit": "benchmarks.windows.with_dmlkit",
+    "dmlkit-in-place": "benchmarks.windows.with_dmlkit_in_place",
     "polars": "benchmarks.windows.with_polars",
     "duckdb": "benchmarks.windows.with_duckdb",
     "spark": "benchmarks.windows.with_spark",

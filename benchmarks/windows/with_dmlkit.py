@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ MEMORY = "4GiB"
 
 #: What tasks do, by a part of their names; the first that is found counts.
 KINDS = {
-    "TimeWindows": "windows",
+    "SortedTable": "windows",
+    "in_order": "windows",
+    "SendHome": "windows",
     "partwriter": "writing",
     "read": "reading",
     "sample": "cutting",
@@ -33,16 +36,16 @@ ACTIONS = {"transfer": "transfers", "disk-read": "spilling", "disk-write": "spil
 
 
 @contextmanager
-def started() -> Iterator[Callable[[Path, Path], dict[str, float]]]:
+def started(order: str = "entity") -> Iterator[Callable[[Path, Path], dict[str, float]]]:
     """Start a cluster; yield what does the job and returns the seconds of each kind of task."""
     with connect(workers=WORKERS, threads=1, memory=MEMORY):
-        yield _run
+        yield partial(_run, order)
 
 
-def _run(source: Path, target: Path) -> dict[str, float]:
+def _run(order: str, source: Path, target: Path) -> dict[str, float]:
     features = FeatureSet([_step(windows) for windows in JOBS])
     with get_task_stream() as stream:
-        write_table(features.transform(read_table(source)), target)
+        write_table(features.transform(read_table(source), order=order), target)
     return seconds_by_kind(stream.data)
 
 

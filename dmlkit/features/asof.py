@@ -11,13 +11,14 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.bound_kernels import window_starts, window_stops
-from dmlkit.features.by_entity import add_by_entity, explain_shuffle
+from dmlkit.features.by_entity import add_beside, add_by_entity, explain_move
 from dmlkit.features.entity_key import NO_TIME, EntityKey, times_of
 from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows, entity_numbers, order_within_ties
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
+from dmlkit.features.strategy import check_order
 from dmlkit.tables import read_table
 
 __all__ = ["AsOf"]
@@ -142,8 +143,11 @@ class AsOf:
         self.check(frame._meta if hasattr(frame, "_meta") else frame)
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
+    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
         """Return the rows with the other table's columns, lazily, as `TimeWindows` does."""
+        check_order(order, partitions)
+        if order == "input":
+            return add_beside(frame, [[self]])
         return add_by_entity(frame, [self], partitions)
 
     def check(self, meta: pd.DataFrame) -> None:
@@ -169,14 +173,14 @@ class AsOf:
             columns[self.age] = np.where(found < 0, np.nan, age)
         return columns
 
-    def explain(self, frame: Any = None) -> str:
-        """Tell what `transform` does; with a frame, also what it moves and into what."""
+    def explain(self, frame: Any = None, *, order: str = "entity") -> str:
+        """Tell what `transform` does; with a frame, also what it moves and why."""
         where = repr(self.right) if isinstance(self.right, str) else "another table"
         late = f", as known {self.delay} later" if self.delay else ""
         old = f", at most {self.tolerance} old" if self.tolerance else ""
         by = ", ".join(map(repr, self.entity))
         told = f"by {by} the newest of {where}{old}{late}: {', '.join(self._renamed)}"
-        return told if frame is None else f"{told}\n{explain_shuffle(frame, [self])}"
+        return told if frame is None else f"{told}\n{explain_move(frame, [self], order)}"
 
     def table(self) -> Any:
         """Return the other table as a Dask frame."""

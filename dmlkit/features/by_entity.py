@@ -1,104 +1,42 @@
-"""Steps that look at the other rows of an entity: planned together, computed with one shuffle."""
+"""Steps that look at the other rows of an entity: planned and computed together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+import dask.dataframe as dd
 import pandas as pd
 
 from dmlkit.errors import InputError
+from dmlkit.features.computation import Computation, SortedTable
 from dmlkit.features.entity_key import EntityKey, unit_of
+from dmlkit.features.entity_step import EntityStep
+from dmlkit.features.input_order import Group, features_beside
+from dmlkit.features.layout import marked_as_ranges
 from dmlkit.features.lengths import in_whole_units
+from dmlkit.features.neighbours import gathered_in_place
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import (
     Gathered,
     Source,
     buckets_for,
     bytes_per_row,
+    opened,
     shuffle_by_entity,
 )
-from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns
+from dmlkit.features.strategy import choose_strategy
+from dmlkit.graph import for_each
 
 __all__ = [
-    "EntityStep",
     "ShufflePlan",
+    "add_beside",
     "add_by_entity",
-    "explain_shuffle",
+    "explain_move",
     "grouped_by_entity",
     "plan_shuffle",
     "told_history",
 ]
-
-
-class EntityStep(Protocol):
-    """What is asked of a step that looks at the other rows of an entity."""
-
-    @property
-    def time(self) -> str:
-        """The column that tells when a row happened."""
-        ...
-
-    @property
-    def entity(self) -> tuple[str, ...]:
-        """The columns that name the entity together."""
-        ...
-
-    @property
-    def required_columns(self) -> list[str]:
-        """The columns that are read."""
-        ...
-
-    @property
-    def history(self) -> pd.Timedelta:
-        """How far back the step looks at rows of the table itself."""
-        ...
-
-    def others(self, unit: str) -> list[Source]:
-        """Return the other tables that the step looks at."""
-        ...
-
-    def other_times(self) -> list[Any]:
-        """Return the types of these tables' times."""
-        ...
-
-    def get_feature_names_out(self) -> list[str]:
-        """Return the names of the features."""
-        ...
-
-    def check(self, meta: pd.DataFrame) -> None:
-        """Raise when a frame like `meta` lacks what is needed."""
-        ...
-
-    def explain(self) -> str:
-        """Tell in a sentence what it does."""
-        ...
-
-    def for_workers(self) -> Any:
-        """Return what computes the features: the step, without the other tables."""
-        ...
-
-    def compute(self, rows: SortedRows, *others: Rows) -> dict[str, Any]:
-        """Return the features of sorted rows."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Process:
-    """Sorts the rows of a range and adds the columns of all steps."""
-
-    steps: tuple[EntityStep, ...]
-    tables: tuple[int, ...]  # how many others each step looks at
-    key: EntityKey
-
-    def __call__(self, gathered: Gathered, *others: Gathered) -> pd.DataFrame:
-        rows = SortedRows(gathered.rows, self.key, gathered.context)
-        left = iter(others)
-        columns = dict(rows.rows.columns)
-        for step, tables in zip(self.steps, self.tables, strict=True):
-            beside = [next(left).context for _ in range(tables)]
-            columns |= step.compute(rows, *beside)
-        return Rows(columns).frame()
 
 
 @dataclass(frozen=True)
@@ -137,7 +75,7 @@ def grouped_by_entity(steps: Sequence[EntityStep]) -> list[list[EntityStep]]:
 def add_by_entity(
     frame: Any, steps: Sequence[EntityStep], partitions: int | None = None, history: Any = None
 ) -> Any:
-    """Add the columns of steps on one entity and one time with one shuffle.
+    """Add the columns of steps on one entity and one time with one shuffle, or with none.
 
     Parameters
     ----------
@@ -154,19 +92,41 @@ def add_by_entity(
         In the order of the entity's hash, then of time: the same rows in the same order however
         `frame` was partitioned.
     """
-    for step in steps:
-        step.check(frame._meta)
-    main, process, meta = _planned(frame, steps, history)
-    if history is not None:
-        _check_alike(frame._meta, history._meta, main.columns)
-    others = [other for step in steps for other in step.others(main.key.unit)]
-    buckets = partitions or buckets_for(frame, meta)
-    return shuffle_by_entity(main, buckets, process, meta, history=history, others=others)
+    main, computation = _checked(frame, steps, history)
+    process = SortedTable(computation)
+    meta = process(*_empty(frame, steps, main))
+    others = _others(steps, main.key)
+    alone = history is None and not others
+    features = meta[_features(steps)]
+    strategy = choose_strategy(main, features, "entity", partitions, alone=alone)
+    if strategy.layout is not None:
+        parts = for_each(opened, frame.to_delayed(), tuple(main.columns))
+        rows = for_each(process, gathered_in_place(strategy.layout, main, parts))
+        made = dd.from_delayed(rows, meta=meta, verify_meta=False, prefix="by-entity")
+    else:
+        buckets = partitions or buckets_for(frame, meta)
+        made = shuffle_by_entity(main, buckets, process, meta, history=history, others=others)
+    return marked_as_ranges(made, main.key)
+
+
+def add_beside(frame: Any, groups: Sequence[Sequence[EntityStep]], history: Any = None) -> Any:
+    """Add the columns of steps to rows that keep their order, their partitions and their index.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+    groups : sequence of sequences of EntityStep
+        Those of a group are on one entity and one time.
+    history : dask.dataframe.DataFrame, optional
+        As for `add_by_entity`.
+    """
+    return features_beside(frame, [_group(frame, steps, history) for steps in groups], history)
 
 
 def plan_shuffle(frame: Any, steps: Sequence[EntityStep]) -> ShufflePlan:
     """Tell what a shuffle of a frame would move; only its columns and partitions are looked at."""
-    main, _, meta = _planned(frame, steps)
+    main, computation = _checked(frame, steps, None)
+    meta = SortedTable(computation)(*_empty(frame, steps, main))
     return ShufflePlan(
         by=tuple(main.key.by),
         before=bytes_per_row(frame._meta),
@@ -176,37 +136,70 @@ def plan_shuffle(frame: Any, steps: Sequence[EntityStep]) -> ShufflePlan:
     )
 
 
-def explain_shuffle(frame: Any, steps: Sequence[EntityStep]) -> str:
-    """Tell what a shuffle of a frame moves, and into how many partitions."""
-    found = plan_shuffle(frame, steps)
-    return (
-        f"{_counted(frame.npartitions, 'partition')} of {found.before} bytes a row "
-        f"into {found.partitions} of {found.after}, by a hash of {' and '.join(found.by)} and "
-        "then by time; what lies together already is not moved, and an entity with more rows "
-        f"than a partition has is cut in time, with {told_history(_history(steps))} before each cut"
-    )
+def explain_move(frame: Any, steps: Sequence[EntityStep], order: str = "entity") -> str:
+    """Tell how rows of a frame come together: what is moved, and into how many partitions."""
+    if order == "input":
+        group = _group(frame, steps, None)
+        main, features = group.main, group.features
+        needed = bytes_per_row(frame._meta[list(main.columns)])
+        moved = (
+            f"{needed} bytes of a row are moved by a hash of {' and '.join(main.key.by)}, and its "
+            f"{bytes_per_row(features)} bytes of features come back"
+        )
+    else:
+        found = plan_shuffle(frame, steps)
+        main, features = _checked(frame, steps, None)[0], found.meta[_features(steps)]
+        moved = (
+            f"{_counted(frame.npartitions, 'partition')} of {found.before} bytes a row into "
+            f"{found.partitions} of {found.after}, by a hash of {' and '.join(found.by)} and then "
+            "by time; an entity with more rows than a partition has is cut in time, with "
+            f"{told_history(_history(steps))} before each cut"
+        )
+    alone = not _others(steps, main.key)
+    strategy = choose_strategy(main, features, order, None, alone=alone)
+    if strategy.layout is not None:
+        return strategy.told
+    return f"{moved}; {strategy.told}" if strategy.told else moved
 
 
-def _planned(
-    frame: Any, steps: Sequence[EntityStep], history: Any = None
-) -> tuple[Source, "_Process", pd.DataFrame]:
-    """Return what is shuffled, what is done with each range, and an empty result of it."""
+def _group(frame: Any, steps: Sequence[EntityStep], history: Any) -> Group:
+    main, computation = _checked(frame, steps, history)
+    others = _others(steps, main.key)
+    features = computation.in_order(*_empty(frame, steps, main)).frame()
+    alone = history is None and not others
+    layout = choose_strategy(main, features, "input", None, alone=alone).layout
+    return Group(main, computation, features, layout, tuple(others))
+
+
+def _checked(frame: Any, steps: Sequence[EntityStep], history: Any) -> tuple[Source, Computation]:
+    """Return what is looked at of a frame with the columns that steps need, and what computes."""
+    for step in steps:
+        step.check(frame._meta)
     time = steps[0].time
     kinds = [frame._meta[time].dtype, *(kind for step in steps for kind in step.other_times())]
     kinds += [] if history is None else [history._meta[time].dtype]
     key = EntityKey(steps[0].entity, time, unit_of(*kinds))
     tables = tuple(len(step.other_times()) for step in steps)
-    process = _Process(tuple(step.for_workers() for step in steps), tables, key)
     columns = tuple(dict.fromkeys(name for step in steps for name in step.required_columns))
-    reach = in_whole_units(_history(steps), key.unit)
-    main = Source(frame, key, columns, reach)
+    if history is not None:
+        _check_alike(frame._meta, history._meta, columns)
+    main = Source(frame, key, columns, in_whole_units(_history(steps), key.unit))
+    return main, Computation(tuple(step.for_workers() for step in steps), tables, key)
+
+
+def _empty(frame: Any, steps: Sequence[EntityStep], main: Source) -> list[Gathered]:
+    """Return what steps are given, without rows."""
     rows = Rows.of(frame._meta)
-    empty = [
-        Gathered(rows, Rows.of(other.frame._meta, other.columns))
-        for step in steps
-        for other in step.others(key.unit)
-    ]
-    return main, process, process(Gathered(rows, rows.select(columns)), *empty)
+    beside = [Rows.of(each.frame._meta, each.columns) for each in _others(steps, main.key)]
+    return [Gathered(rows, rows.select(main.columns)), *(Gathered(rows, each) for each in beside)]
+
+
+def _others(steps: Sequence[EntityStep], key: EntityKey) -> list[Source]:
+    return [other for step in steps for other in step.others(key.unit)]
+
+
+def _features(steps: Sequence[EntityStep]) -> list[str]:
+    return [name for step in steps for name in step.get_feature_names_out()]
 
 
 def _history(steps: Sequence[EntityStep]) -> pd.Timedelta:

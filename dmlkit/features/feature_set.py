@@ -10,19 +10,22 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, InputError, nearest
 from dmlkit.features.asof import AsOf
 from dmlkit.features.by_entity import (
-    EntityStep,
     ShufflePlan,
+    add_beside,
     add_by_entity,
-    explain_shuffle,
+    explain_move,
     grouped_by_entity,
     plan_shuffle,
     told_history,
 )
+from dmlkit.features.entity_step import EntityStep
 from dmlkit.features.holidays import Holidays
+from dmlkit.features.layout import keeps_rows
 from dmlkit.features.panel import PanelLags
 from dmlkit.features.ratios import Ratio, ZScore
 from dmlkit.features.rowwise import Calendar, Columns
 from dmlkit.features.step import Step, check_columns, check_new
+from dmlkit.features.strategy import check_order
 from dmlkit.features.windows import TimeWindows
 from dmlkit.graph import add_up, for_each
 
@@ -87,7 +90,7 @@ class FeatureSet:
     >>> features.get_feature_names_out()
     ['amount', 'card_amount_mean_30d', 'amount_over_usual']
     >>> print(features.explain())
-    1. shuffle by 'card', 1 new column: by 'card' over 30d: mean of amount
+    1. by 'card', 1 new column: by 'card' over 30d: mean of amount
     2. row by row: as they are: amount; amount over card_amount_mean_30d
     Learned at fit: nothing. Looks back 30 days.
     """
@@ -151,7 +154,7 @@ class FeatureSet:
         self.learned_ = {name: sorted(levels) for name, levels in learned.items()}
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
+    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
         """Return the rows with their features, lazily.
 
         Parameters
@@ -160,17 +163,27 @@ class FeatureSet:
         partitions : int, optional
             Number of partitions of the result where there are windows. Without it: as many as
             keep them, with the new columns, about as large as those of `frame`.
+        order : {"entity", "input"}
+            How the rows of the result follow each other, see `TimeWindows.transform`.
 
         Returns
         -------
         dask.dataframe.DataFrame
             The columns of `frame` and the features. With windows, rows of the entity that was
             shuffled by last are together and by time; the order of rows is the same whatever the
-            partitions of `frame` and of the result.
+            partitions of `frame` and of the result. With ``order="input"``, rows keep their order,
+            their partitions and their index.
         """
-        return self._added(frame, partitions, None)
+        return self._added(frame, partitions, None, order)
 
-    def update(self, new_rows: Any, history: Any, *, partitions: int | None = None) -> Any:
+    def update(
+        self,
+        new_rows: Any,
+        history: Any,
+        *,
+        partitions: int | None = None,
+        order: str = "entity",
+    ) -> Any:
         """Return new rows with their features, equal to those of all rows together, lazily.
 
         Parameters
@@ -179,7 +192,7 @@ class FeatureSet:
         history : dask.dataframe.DataFrame
             Other rows of the same table, with the columns that are read (see
             `TimeWindows.update`).
-        partitions : int, optional
+        partitions, order
             As in `transform`.
 
         Returns
@@ -187,12 +200,17 @@ class FeatureSet:
         dask.dataframe.DataFrame
             The new rows only.
         """
-        return self._added(new_rows, partitions, history)
+        return self._added(new_rows, partitions, history, order)
 
-    def _added(self, frame: Any, partitions: int | None, history: Any) -> Any:
+    def _added(self, frame: Any, partitions: int | None, history: Any, order: str) -> Any:
+        check_order(order, partitions)
         self._check(frame._meta)
-        for steps in grouped_by_entity(self._by_entity()):
-            frame = add_by_entity(frame, steps, partitions, history)
+        groups = grouped_by_entity(self._by_entity())
+        if order == "input" and groups:
+            frame = add_beside(frame, groups, history)
+        else:
+            for steps in groups:
+                frame = add_by_entity(frame, steps, partitions, history)
         rowwise, learned = self._rowwise(), self.learned_ or {}
         meta = _apply(frame._meta, rowwise, learned)
         return frame.map_partitions(_apply, rowwise, learned, meta=meta)
@@ -201,13 +219,15 @@ class FeatureSet:
         """Fit, then transform."""
         return self.fit(frame).transform(frame)
 
-    def explain(self, frame: Any = None) -> str:
-        """Tell what `transform` does, in order; with a frame, also what is moved.
+    def explain(self, frame: Any = None, *, order: str = "entity") -> str:
+        """Tell what `transform` does, in order; with a frame, also what is moved and why.
 
         Parameters
         ----------
         frame : dask.dataframe.DataFrame, optional
             One that would be transformed.
+        order : {"entity", "input"}
+            As for `transform`.
         """
         lines = []
         for steps in grouped_by_entity(self._by_entity()):
@@ -215,10 +235,10 @@ class FeatureSet:
             what = "; ".join(step.explain() for step in steps)
             columns = "column" if count == 1 else "columns"
             by = ", ".join(map(repr, steps[0].entity))
-            lines.append(f"shuffle by {by}, {count} new {columns}: {what}")
+            lines.append(f"by {by}, {count} new {columns}: {what}")
             if frame is not None:
-                lines[-1] += f"\n   {explain_shuffle(frame, steps)}"
-                frame = add_by_entity(frame, steps)
+                lines[-1] += f"\n   {explain_move(frame, steps, order)}"
+                frame = frame if order == "input" else add_by_entity(frame, steps)
         if rowwise := self._rowwise():
             lines.append("row by row: " + "; ".join(step.explain() for step in rowwise))
         categorical = self._categorical()
@@ -306,6 +326,7 @@ class FeatureSet:
         check_new(meta, sorted(made))
 
 
+@keeps_rows
 def _apply(
     frame: pd.DataFrame, steps: Sequence[Step], learned: Mapping[str, list[Any]]
 ) -> pd.DataFrame:

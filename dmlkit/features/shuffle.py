@@ -21,7 +21,16 @@ from dmlkit.features.rows import Rows, concatenate
 from dmlkit.features.sort_kernels import rows_by_group
 from dmlkit.graph import exchange_in_stages, for_all, for_each
 
-__all__ = ["Gathered", "Source", "buckets_for", "bytes_per_row", "shuffle_by_entity"]
+__all__ = [
+    "MOST_BUCKETS",
+    "Gathered",
+    "Source",
+    "buckets_for",
+    "bytes_per_row",
+    "gather_by_entity",
+    "opened",
+    "shuffle_by_entity",
+]
 
 #: Assumed of a value whose size its dtype does not tell, such as a text.
 BYTES_OF_TEXT = 24
@@ -106,18 +115,48 @@ def shuffle_by_entity(
         Ranges in the order of hashes: when `process` sorts by these too, the whole table is in
         the same order for any number of buckets.
     """
-    parts = for_each(_opened, main.frame.to_delayed(), tuple(main.columns))
+    parts = for_each(opened, main.frame.to_delayed(), tuple(main.columns))
+    empty = Rows.of(main.frame._meta)
+    gathered = gather_by_entity(main, parts, buckets, empty, history=history, others=others)
+    results = for_each(process, *gathered)
+    return dd.from_delayed(results, meta=meta, verify_meta=False, prefix="by-entity")
+
+
+def gather_by_entity(
+    main: Source,
+    parts: list[Any],
+    buckets: int,
+    empty: Rows,
+    *,
+    history: Any = None,
+    others: Sequence[Source] = (),
+) -> list[list[Any]]:
+    """Gather the rows of each entity, range by range.
+
+    Parameters
+    ----------
+    main, buckets, history, others
+        As for `shuffle_by_entity`.
+    parts : list of Delayed
+        Each a `Gathered` of a partition: its rows with all that goes along, and no context.
+    empty : Rows
+        Rows of `parts`, without any.
+
+    Returns
+    -------
+    list of lists of Delayed
+        For the main frame, and then for each of `others`, a `Gathered` of each range.
+    """
     ranges: Any = None
     if buckets > 1:
         drawn = max(2 * SAMPLES_PER_RANGE, ceil(SAMPLES_PER_RANGE * buckets / len(parts)))
         samples = for_each(_sample, parts, main.key, drawn)
         ranges = for_all(ranges_of, samples, buckets)
     if history is not None:
-        parts = parts + _as_context(replace(main, frame=history), main.frame._meta)
+        parts = parts + _as_context(replace(main, frame=history), empty)
     gathered = _exchanged(parts, buckets, main, ranges)
-    beside = [_exchanged(_as_context(other), buckets, other, ranges) for other in others]
-    results = for_each(process, gathered, *beside)
-    return dd.from_delayed(results, meta=meta, verify_meta=False, prefix="by-entity")
+    beside = [(each, _as_context(each, _empty(each))) for each in others]
+    return [gathered, *(_exchanged(rows, buckets, each, ranges) for each, rows in beside)]
 
 
 def buckets_for(frame: Any, result: pd.DataFrame) -> int:
@@ -145,9 +184,12 @@ def _bytes_of(dtype: Any) -> int:
     return int(dtype.itemsize) if known else BYTES_OF_TEXT
 
 
-def _as_context(source: Source, meta: pd.DataFrame | None = None) -> list[Any]:
+def _empty(source: Source) -> Rows:
+    return Rows.of(source.frame._meta, source.columns)
+
+
+def _as_context(source: Source, empty: Rows) -> list[Any]:
     columns = tuple(source.columns)
-    empty = Rows.of(source.frame._meta[list(columns)] if meta is None else meta)
     return for_each(_opened_as_context, source.frame.to_delayed(), columns, empty)
 
 
@@ -157,7 +199,8 @@ def _exchanged(parts: list[Any], buckets: int, source: Source, ranges: Any) -> l
     return exchange_in_stages(parts, buckets, _cut, _join, ranges, source.key, source.reach)
 
 
-def _opened(frame: pd.DataFrame, columns: tuple[str, ...]) -> Gathered:
+def opened(frame: pd.DataFrame, columns: tuple[str, ...]) -> Gathered:
+    """Return all columns of a partition's rows, and no context, which has some of them."""
     rows = Rows.of(frame)
     return Gathered(rows, rows.select(columns).take(np.empty(0, np.int64)))
 

@@ -32,6 +32,8 @@ class SortedRows:
     Attributes
     ----------
     rows : Rows
+    places : (n,) int64 array
+        Where each stood among the rows that were given.
     codes : (n,) int64 array
         The entity of each row as a number; -1 where entity or time is missing.
     times : (n,) int64 array
@@ -58,6 +60,7 @@ class SortedRows:
         if unseen.any():
             groups[unseen] = -1
             self.codes = groups.take(own)
+        self.places = own
         self.rows = rows.take(own)
         self.event_codes, self.event_times = self.codes, self.times
         self._seen = self.rows

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.aggregates import AGGREGATES, check_parameter, parse_aggregate
-from dmlkit.features.by_entity import add_by_entity, explain_shuffle
+from dmlkit.features.by_entity import add_beside, add_by_entity, explain_move
 from dmlkit.features.conditions import Condition
 from dmlkit.features.events import Events, View
 from dmlkit.features.lengths import in_whole_units, length_of
@@ -18,6 +18,7 @@ from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
+from dmlkit.features.strategy import check_order
 from dmlkit.features.stream import WindowStream
 
 __all__ = ["TimeWindows"]
@@ -171,7 +172,7 @@ class TimeWindows:
         self.check(frame._meta if hasattr(frame, "_meta") else frame)
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None) -> Any:
+    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
         """Return the rows with the windows' columns, lazily.
 
         Parameters
@@ -180,17 +181,33 @@ class TimeWindows:
         partitions : int, optional
             Number of partitions of the result. Without it: as many as keep them, with the new
             columns, about as large as those of `frame`.
+        order : {"entity", "input"}
+            How the rows of the result follow each other.
 
         Returns
         -------
         dask.dataframe.DataFrame
-            The rows of an entity together and by time; entities in the order of a hash. The order
-            is the same whatever the partitions of `frame` and of the result. An entity with more
-            rows than a partition should have is spread over several, by time.
+            With ``"entity"``, the rows of an entity together and by time; entities in the order of
+            a hash. The order is the same whatever the partitions of `frame` and of the result. An
+            entity with more rows than a partition should have is spread over several, by time.
+
+            With ``"input"``, rows keep their order, their partitions and their index. Where files
+            of `read_table` tell that partitions are slices of time, or hold whole entities, rows
+            are not moved if that takes less; see `explain`.
         """
+        check_order(order, partitions)
+        if order == "input":
+            return add_beside(frame, [[self]])
         return add_by_entity(frame, [self], partitions)
 
-    def update(self, new_rows: Any, history: Any, *, partitions: int | None = None) -> Any:
+    def update(
+        self,
+        new_rows: Any,
+        history: Any,
+        *,
+        partitions: int | None = None,
+        order: str = "entity",
+    ) -> Any:
         """Return new rows with the windows' columns, equal to those of all rows together, lazily.
 
         Parameters
@@ -199,7 +216,7 @@ class TimeWindows:
         history : dask.dataframe.DataFrame
             Other rows of the same table, before, between or after the new ones, with the columns
             that are read. Those that no window looks back on are dropped before anything is moved.
-        partitions : int, optional
+        partitions, order
             As in `transform`.
 
         Returns
@@ -207,6 +224,9 @@ class TimeWindows:
         dask.dataframe.DataFrame
             The new rows only, in the order of `transform`.
         """
+        check_order(order, partitions)
+        if order == "input":
+            return add_beside(new_rows, [[self]], history)
         return add_by_entity(new_rows, [self], partitions, history)
 
     def stream(self, meta: pd.DataFrame | None = None) -> WindowStream:
@@ -258,8 +278,8 @@ class TimeWindows:
                     columns[self._name(value, text, window)] = self._typed(name, found)
         return {name: columns[name] for name in self.get_feature_names_out()}
 
-    def explain(self, frame: Any = None) -> str:
-        """Tell what `transform` does; with a frame, also what it moves and into what.
+    def explain(self, frame: Any = None, *, order: str = "entity") -> str:
+        """Tell what `transform` does; with a frame, also what it moves and why.
 
         Examples
         --------
@@ -274,7 +294,7 @@ class TimeWindows:
         where = f", of rows with {self.where}" if self.where else ""
         by = ", ".join(map(repr, self.entity))
         told = f"by {by} over {', '.join(self.windows)}: {what}{late}{where}"
-        return told if frame is None else f"{told}\n{explain_shuffle(frame, [self])}"
+        return told if frame is None else f"{told}\n{explain_move(frame, [self], order)}"
 
     def for_workers(self) -> "TimeWindows":
         """Return what computes the features: itself."""

@@ -38,9 +38,16 @@ def table() -> dd.DataFrame:
     return dd.from_map(payments_of_part, range(20), meta=payments_of_part(0, 2))
 
 
-@pytest.mark.parametrize("after", [pytest.param("payments", marks=pytest.mark.long), "_cut"])
-def test_a_worker_that_is_killed_costs_time_and_no_bit(after):
-    expected = STEP.transform(table(), partitions=10).compute(scheduler="threads")
+@pytest.mark.parametrize(
+    ("after", "settings"),
+    [
+        pytest.param("payments", {"partitions": 10}, marks=pytest.mark.long),
+        ("_cut", {"partitions": 10}),
+        pytest.param("_cut_by_home", {"order": "input"}, marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_that_is_killed_costs_time_and_no_bit(after, settings):
+    expected = STEP.transform(table(), **settings).compute(scheduler="threads")
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, memory_limit="1GiB", dashboard_address=None
@@ -48,7 +55,7 @@ def test_a_worker_that_is_killed_costs_time_and_no_bit(after):
         distributed.Client(cluster) as client,
     ):
         pid = next(iter(client.run(os.getpid).values()))
-        found = client.compute(STEP.transform(table(), partitions=10))
+        found = client.compute(STEP.transform(table(), **settings))
         wait_for(client, after)
         os.kill(pid, signal.SIGKILL)
         assert same_bytes(found.result(timeout=120), expected)

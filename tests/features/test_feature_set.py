@@ -134,8 +134,8 @@ def test_windows_on_the_same_entity_share_one_shuffle(features, frame):
 
 def test_the_entity_with_the_fewest_new_columns_goes_first(features):
     first, second, *_ = features.explain().splitlines()
-    assert first.startswith("1. shuffle by 'terminal', 1 new column: ")
-    assert second.startswith("2. shuffle by 'card', 5 new columns: ")
+    assert first.startswith("1. by 'terminal', 1 new column: ")
+    assert second.startswith("2. by 'card', 5 new columns: ")
 
 
 def test_windows_over_two_times_of_one_entity_do_not_mix():
