@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError, InputError, nearest
-from dmlkit.features.asof import AsOf
+from dmlkit.errors import ConfigurationError
 from dmlkit.features.by_entity import (
     ShufflePlan,
     add_beside,
@@ -19,33 +17,20 @@ from dmlkit.features.by_entity import (
     told_history,
 )
 from dmlkit.features.entity_step import EntityStep
-from dmlkit.features.holidays import Holidays
+from dmlkit.features.kinds import ENTITY_STEPS, step_of
 from dmlkit.features.layout import keeps_rows
-from dmlkit.features.panel import PanelLags
-from dmlkit.features.ratios import Ratio, ZScore
-from dmlkit.features.rowwise import Calendar, Columns
+from dmlkit.features.learned_levels import learn_levels
+from dmlkit.features.rowwise import Columns
 from dmlkit.features.step import Step, check_columns, check_new
 from dmlkit.features.strategy import check_order
-from dmlkit.features.windows import TimeWindows
-from dmlkit.graph import add_up, for_each
 
 __all__ = ["FeatureSet"]
-
-KINDS: dict[str, Any] = {
-    step.kind: step
-    for step in (Columns, Calendar, Holidays, TimeWindows, PanelLags, AsOf, Ratio, ZScore)
-}
-
-ENTITY_STEPS = (TimeWindows, PanelLags, AsOf)
 
 #: Of the document that `to_dict` writes.
 VERSION = 1
 
 #: Steps after which a frame is put together in memory again.
 MOST_ADDED = 32
-
-#: More levels than this make no category but an identifier.
-MOST_LEVELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -138,20 +123,7 @@ class FeatureSet:
             A column is missing, of the wrong type, or has more than 10,000 levels.
         """
         self._check(frame._meta)
-        names = [name for step in self.steps for name in getattr(step, "categorical", ())]
-        if not names:
-            self.learned_ = {}
-            return self
-        parts = for_each(_levels, frame[names].to_delayed())
-        learned = add_up(parts, _merge_levels).compute()
-        for name, levels in learned.items():
-            if len(levels) > MOST_LEVELS:
-                raise InputError(
-                    f"Column {name!r} has more than {MOST_LEVELS:,} levels (such as "
-                    f"{min(levels)!r}): that is an identifier. Leave it out, or use it as the "
-                    "entity of TimeWindows."
-                )
-        self.learned_ = {name: sorted(levels) for name, levels in learned.items()}
+        self.learned_ = learn_levels(frame, self._categorical())
         return self
 
     def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
@@ -304,7 +276,7 @@ class FeatureSet:
                 f"The feature set is of version {document['version']}; this dmlkit reads up to "
                 f"{VERSION}. Update dmlkit."
             )
-        return cls([_step(step) for step in document["steps"]], document.get("learned"))
+        return cls([step_of(step) for step in document["steps"]], document.get("learned"))
 
     def _by_entity(self) -> list[EntityStep]:
         return [step for step in self.steps if isinstance(step, ENTITY_STEPS)]
@@ -336,30 +308,3 @@ def _apply(
         if number % MOST_ADDED == 0:  # columns that are added one by one lie apart in memory
             frame = frame.copy()
     return frame
-
-
-def _step(document: Mapping[str, Any]) -> Any:
-    kind = document.get("kind")
-    if kind not in KINDS:
-        guess = nearest(str(kind), KINDS)
-        hint = f" (nearest: {guess!r})" if guess else ""
-        raise ConfigurationError(
-            f"Unknown kind of feature step {kind!r}{hint}. Known: {', '.join(KINDS)}."
-        )
-    return KINDS[kind].from_dict(document)
-
-
-def _levels(frame: pd.DataFrame) -> dict[str, set[Any]]:
-    return {
-        str(name): _at_most(set(column.dropna().unique().tolist()))
-        for name, column in frame.items()
-    }
-
-
-def _merge_levels(parts: Sequence[dict[str, set[Any]]]) -> dict[str, set[Any]]:
-    return {name: _at_most(set().union(*(part[name] for part in parts))) for name in parts[0]}
-
-
-def _at_most(levels: set[Any]) -> set[Any]:
-    """Drop levels that are too many anyway, before an identifier fills the memory."""
-    return set(islice(levels, MOST_LEVELS + 1))
