@@ -69,13 +69,24 @@ class _Ranked(NamedTuple):
 
 def _rank(label: Array, score: Array, weight: Array) -> _Ranked:
     """Sort once for all metrics: a third of the time of scikit-learn's checks and sorts."""
-    order = np.argsort(-score)
-    score, weight = score[order], weight[order].astype(np.float64)
+    label, score, weight = _from_the_highest(label, score, weight)
     last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
-    true_positives = np.cumsum(weight * label[order])[last]
+    true_positives = np.cumsum(weight * label)[last]
     flagged = np.cumsum(weight)[last]
     positives = np.diff(true_positives, prepend=0.0)
     return _Ranked(positives, np.diff(flagged, prepend=0.0) - positives, true_positives, flagged)
+
+
+def _from_the_highest(label: Array, score: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Return rows by score, and their weights as float64."""
+    unweighted = (weight == weight[:1]).all() and ((label == 0) | (label == 1)).all()
+    if score.dtype != np.float32 or not unweighted or (score < 0).any():
+        order = np.argsort(-score)
+        return label[order], score[order], weight[order].astype(np.float64)
+    # Scores from 0 on sort as their bits do. With the label behind them they are whole numbers,
+    # which numpy sorts ten times as fast as it finds an order.
+    keys = np.sort((score.view(np.uint32).astype(np.uint64) << 1) | (label == 1))[::-1]
+    return keys & 1, keys >> 1, np.full(len(keys), weight[0] if len(keys) else 1, np.float64)
 
 
 def _auc(ranked: _Ranked) -> float:

@@ -124,7 +124,7 @@ def _draw_anew(booster: Any, plan: Plan) -> None:
         return
     if any(parameters.get(name, 1) != 1 for name in SAMPLING):
         booster.set_param({"updater": "prune"})
-        booster.save_config()  # parameters are acted on when they are needed
+        booster.num_boosted_rounds()  # parameters are acted on when something is asked
         booster.set_param({"updater": GROWERS[str(parameters.get("device", "cpu"))]})
 
 

@@ -12,13 +12,13 @@ from typing import Any, Self
 import optuna
 from optuna.trial import TrialState
 
-from dmlkit.boosting import XGBClassifier, XGBRegressor
+from dmlkit.boosting import XGBClassifier, XGBRanker, XGBRegressor
 from dmlkit.boosting.given_table import GivenTable
 from dmlkit.boosting.model import evaluation_tables
 from dmlkit.boosting.objectives import label_rule
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.planning import Start, plan_of
-from dmlkit.boosting.roles import LABEL, WEIGHT
+from dmlkit.boosting.roles import LABEL, QUERY, WEIGHT
 from dmlkit.boosting.rounds import HIGHER_IS_BETTER
 from dmlkit.boosting.training_data import TrainingData, gather
 from dmlkit.cluster import connect
@@ -41,7 +41,7 @@ __all__ = ["ParameterSearch"]
 
 @dataclass(eq=False)
 class ParameterSearch:
-    """Search for the parameters of a classifier or regressor.
+    """Search for the parameters of a classifier, regressor or ranker.
 
     Each worker holds the rows in bins, made once and shared by all its trials; it trains one trial
     at a time with all its threads. A trial that XGBoost refuses is noted as failed; one whose
@@ -49,7 +49,7 @@ class ParameterSearch:
 
     Parameters
     ----------
-    estimator : XGBClassifier or XGBRegressor
+    estimator : XGBClassifier, XGBRegressor or XGBRanker
         What all trials have in common: ``n_estimators`` (rounds, at most), ``eval_metric`` (the
         last one counts), ``early_stopping_rounds`` and so on.
     space : mapping of str to list or distribution
@@ -79,7 +79,7 @@ class ParameterSearch:
     best_score_ : float
     best_iteration_ : int
         The round of the best score.
-    best_estimator_ : XGBClassifier or XGBRegressor
+    best_estimator_ : XGBClassifier, XGBRegressor or XGBRanker
     trials_ : pandas.DataFrame
         Number, state (``complete``, ``pruned``, ``failed``), score, rounds, seconds, error and
         parameters.
@@ -130,6 +130,7 @@ class ParameterSearch:
         eval_set: Sequence[tuple[Any, Any]],
         sample_weight: Any = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        **queries: Any,
     ) -> Self:
         """Search on the current client's workers.
 
@@ -137,6 +138,8 @@ class ParameterSearch:
         ----------
         X, y, eval_set, sample_weight, sample_weight_eval_set
             As of the estimator's `fit`; the last table of `eval_set` counts.
+        **queries
+            ``qid`` and ``eval_qid``, as of `XGBRanker.fit`.
 
         Raises
         ------
@@ -147,14 +150,15 @@ class ParameterSearch:
         TrainingError
             No trial could be trained, or no worker is left.
         """
-        self._check()
+        self._check(queries)
         space = checked_space(self.space)
         grid = grid_of(space) if self.sampler == "grid" else []
         client = connect()
-        table = GivenTable("training", X, {LABEL: y, WEIGHT: sample_weight})
-        watched = evaluation_tables(
-            eval_set, (LABEL, WEIGHT), sample_weight_eval_set=sample_weight_eval_set
-        )
+        weights = {"sample_weight_eval_set": sample_weight_eval_set}
+        beside = {QUERY: queries["qid"]} if queries else {}
+        table = GivenTable("training", X, {LABEL: y, **beside, WEIGHT: sample_weight})
+        of_queries = {"eval_qid": queries["eval_qid"]} if queries else {}
+        watched = evaluation_tables(eval_set, (LABEL, *beside, WEIGHT), **of_queries, **weights)
         if not watched:
             raise ConfigurationError("A search needs an eval_set to compare trials on.")
         patience = float(self.estimator.get_params()["worker_timeout"])
@@ -186,12 +190,8 @@ class ParameterSearch:
             )
         self._take(study)
         if self.refit:
-            weights = {
-                "sample_weight": sample_weight,
-                "sample_weight_eval_set": sample_weight_eval_set,
-            }
-            self.best_estimator_ = self._with(self.best_params_)
-            self.best_estimator_.fit(X, y, eval_set=eval_set, **weights)
+            given = {"eval_set": eval_set, "sample_weight": sample_weight, **weights, **queries}
+            self.best_estimator_ = self._with(self.best_params_).fit(X, y, **given)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -211,11 +211,17 @@ class ParameterSearch:
         set_parameters(self, **parameters)
         return self
 
-    def _check(self) -> None:
-        if not isinstance(self.estimator, (XGBClassifier, XGBRegressor)):
+    def _check(self, queries: Mapping[str, Any]) -> None:
+        if not isinstance(self.estimator, (XGBClassifier, XGBRegressor, XGBRanker)):
             raise ConfigurationError(
-                f"estimator is {type(self.estimator).__name__}; it must be an XGBClassifier or "
-                "XGBRegressor of dmlkit.boosting."
+                f"estimator is {type(self.estimator).__name__}; it must be an XGBClassifier, "
+                "XGBRegressor or XGBRanker of dmlkit.boosting."
+            )
+        needed = {"qid", "eval_qid"} if isinstance(self.estimator, XGBRanker) else set()
+        if set(queries) != needed:
+            raise ConfigurationError(
+                f"fit was given {sorted(queries) or 'no queries'}; a search with a "
+                f"{type(self.estimator).__name__} takes {sorted(needed) or 'none'} beside weights."
             )
         if self._objective() == "survival:aft":
             raise ConfigurationError("A search takes labels, not bounds: no 'survival:aft'.")

@@ -13,7 +13,7 @@ import pytest
 from distributed import Client
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from dmlkit.boosting import XGBClassifier, XGBRegressor
+from dmlkit.boosting import XGBClassifier, XGBRanker, XGBRegressor
 from dmlkit.errors import (
     ConfigurationError,
     InputError,
@@ -70,6 +70,24 @@ def test_each_trial_has_the_score_of_a_training_with_its_parameters(client, tabl
 
 def best_auc(model: XGBClassifier) -> float:
     return max(model.evals_result()["validation_0"]["auc"])
+
+
+def test_a_ranker_is_searched_with_its_queries(client, table) -> None:
+    """Rows of a query are apart: every tenth row is of the same one."""
+    graded = table.assign(label=(table["amount"] > 0.5) * 1 + (table["amount"] > 1.5))
+    parts = given(graded, "label")
+    lazy = dd.from_pandas(graded.iloc[:2_000].assign(q=range(2_000)), npartitions=3, sort=False)
+    test = dd.from_pandas(graded.iloc[2_000:].assign(q=range(1_000)), npartitions=2, sort=False)
+    queries = {"qid": lazy["q"] % 200, "eval_qid": [test["q"] % 100]}
+    estimator = XGBRanker(n_estimators=10, eval_metric="ndcg")
+    search = ParameterSearch(estimator, {"max_depth": [1, 3]}, sampler="grid", pruner=None)
+    search.fit(**parts, **queries)
+    assert set(search.trials_["state"]) == {"complete"}
+    history = search.best_estimator_.evals_result()["validation_0"]["ndcg"]
+    assert history[-1] == pytest.approx(search.best_score_, abs=1e-6)
+    assert search.best_score_ == search.trials_["score"].max() > 0.6
+    with pytest.raises(ConfigurationError, match=r"no queries; .* takes \['eval_qid', 'qid'\]"):
+        search.fit(**parts)
 
 
 def test_trials_that_are_worse_are_given_up_and_legs_change_nothing(client, table) -> None:
