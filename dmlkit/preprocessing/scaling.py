@@ -26,10 +26,14 @@ __all__ = [
 
 
 def numbers_in(part: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the columns of a part as one array of float64, NaN where missing."""
-    if part.shape[1] == 0:
-        return np.zeros((len(part), 0))
-    return np.column_stack([numbers_of(part[name]) for name in part.columns])
+    """Return the columns of a part as one new array of float64, NaN where missing.
+
+    Column after column, as frames hold them: filling it and making a frame of it moves no row.
+    """
+    values = np.empty(part.shape, order="F")
+    for place, name in enumerate(part.columns):
+        values[:, place] = numbers_of(part[name])
+    return values
 
 
 def framed(values: NDArray[Any], part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -101,8 +105,10 @@ class StandardScaler(Transformer):
         """Scale a part."""
         values = numbers_in(part)
         if self.with_mean:
-            values = values - self.mean_
-        return framed(values / self.scale_ if self.with_std else values, part, self._columns())
+            values -= self.mean_
+        if self.with_std:
+            values /= self.scale_
+        return framed(values, part, self._columns())
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""
@@ -153,9 +159,11 @@ class MinMaxScaler(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
-        values = numbers_in(part) * self.scale_ + self.min_
+        values = numbers_in(part)
+        values *= self.scale_
+        values += self.min_
         if self.clip:
-            values = np.clip(values, *self.feature_range)
+            np.clip(values, *self.feature_range, out=values)
         return framed(values, part, self._columns())
 
     def output_names(self) -> list[str]:
@@ -207,7 +215,9 @@ class RobustScaler(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
-        values = (numbers_in(part) - self.center_) / self.scale_
+        values = numbers_in(part)
+        values -= self.center_
+        values /= self.scale_
         return framed(values, part, self._columns())
 
     def output_names(self) -> list[str]:

@@ -97,11 +97,14 @@ class MomentsOf:
     def of(self, part: pd.DataFrame) -> Moments:
         """Take the moments of a part."""
         values = numbers_of(part[self.column])
-        there = values[~np.isnan(values)]
+        gaps = np.isnan(values)
+        there = values[~gaps] if gaps.any() else values
         if not len(there):
             return Moments(0, len(values), 0.0, 0.0, np.nan, np.nan)
         mean = float(there.mean())
-        squares = float(np.square(there - mean).sum())
+        apart = there - mean
+        apart *= apart
+        squares = float(apart.sum())
         missing = len(values) - len(there)
         return Moments(len(there), missing, mean, squares, float(there.min()), float(there.max()))
 
