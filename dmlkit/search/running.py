@@ -3,20 +3,18 @@
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import distributed
 from distributed import Client
 
 from dmlkit.boosting.frozen import evict_silent
-from dmlkit.boosting.plan import Plan
-from dmlkit.boosting.training_data import TrainingData
 from dmlkit.errors import DmlkitError, TrainingError
 from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
 
-__all__ = ["Run", "Trials", "run_trials"]
+__all__ = ["Run", "Trials", "Work", "run_trials"]
 
 MEMORY = (
     "Each worker holds all rows in bins, about a byte for each value, and once, while it bins "
@@ -33,6 +31,13 @@ MOST_LOSSES = 10
 ANY_WORKER = 60.0
 
 
+class Work(NamedTuple):
+    """What workers do: make the rows ready once, then train leg after leg on them."""
+
+    prepare: Callable[..., Any] = bin_rows
+    leg: Callable[..., Any] = run_leg
+
+
 @dataclass(frozen=True)
 class Run:
     """A trial that is to be trained further.
@@ -42,7 +47,7 @@ class Run:
     number : int
     trial : Any
         Optuna's.
-    plan : Plan
+    plan : Plan, or what else `Work` takes
         Up to the end of the next leg.
     checkpoint : bytes or None
         The legs that are done.
@@ -52,9 +57,21 @@ class Run:
 
     number: int
     trial: Any
-    plan: Plan
+    plan: Any
     checkpoint: bytes | None = None
     losses: int = 0
+
+
+#: Boosted trees.
+BOOSTING = Work()
+
+
+class Held(Protocol):
+    """Rows in the workers' memory."""
+
+    @property
+    def parts(self) -> list[Any]:
+        """The futures of them."""
 
 
 class Trials(Protocol):
@@ -72,13 +89,14 @@ class Trials(Protocol):
 
 def run_trials(
     trials: Trials,
-    plan: Plan,
-    data: TrainingData,
-    tables: Mapping[str, TrainingData],
+    plan: Any,
+    data: Held,
+    tables: Mapping[str, Held],
     client: Client,
     *,
     max_losses: int,
     patience: float,
+    work: Work = BOOSTING,
 ) -> None:
     """Run trials until there are no more.
 
@@ -87,20 +105,21 @@ def run_trials(
     trials : Trials
     plan : Plan
         Of any trial: how rows are binned.
-    data : TrainingData
-    tables : mapping of str to TrainingData
+    data : TrainingData, or anything with parts
+    tables : mapping of str to the same
     client : distributed.Client
     max_losses : int
         A trial whose worker was lost so often is given up: it may be what kills them.
     patience : float
         Seconds without a sign of life, twice as many of which make a worker a frozen one.
+    work : Work
 
     Raises
     ------
     TrainingError
         No worker is left, or rows cannot be binned.
     """
-    running = _Running(trials, plan, data, tables, client, max_losses)
+    running = _Running(trials, plan, data, tables, client, max_losses, work)
     looked = time.monotonic()
     try:
         while running.fill():
@@ -118,11 +137,12 @@ class _Running:
     """Which worker does what."""
 
     trials: Trials
-    plan: Plan
-    data: TrainingData
-    tables: Mapping[str, TrainingData]
+    plan: Any
+    data: Held
+    tables: Mapping[str, Held]
     client: Client
     max_losses: int
+    work: Work
     binned: dict[str, Any] = field(default_factory=dict)
     legs: dict[Any, tuple[str, Run]] = field(default_factory=dict)
     waiting: list[Run] = field(default_factory=list)
@@ -155,10 +175,10 @@ class _Running:
         if worker not in self.binned:
             parts = {name: table.parts for name, table in self.tables.items()}
             given = (self.plan, self.data.parts, parts, threads)
-            self.binned[worker] = self.client.submit(bin_rows, *given, **here)
+            self.binned[worker] = self.client.submit(self.work.prepare, *given, **here)
         key = f"trial-{run.number}-to-round-{run.plan.rounds}-{uuid.uuid4().hex}"
         leg = (self.binned[worker], run.plan, run.checkpoint)
-        self.legs[self.client.submit(run_leg, *leg, key=key, **here)] = worker, run
+        self.legs[self.client.submit(self.work.leg, *leg, key=key, **here)] = worker, run
 
     def _ended(self, future: Any) -> None:
         worker, run = self.legs[future]

@@ -16,7 +16,16 @@ from optuna.trial import FrozenTrial, TrialState
 from dmlkit.boosting.parameters import HANDLED, check_names
 from dmlkit.errors import ConfigurationError, InputError, OutputError
 
-__all__ = ["ERROR", "as_frame", "checked_space", "grid_of", "open_study", "pruner_of", "quietly"]
+__all__ = [
+    "ERROR",
+    "as_frame",
+    "checked_space",
+    "distribution_of",
+    "grid_of",
+    "open_study",
+    "pruner_of",
+    "quietly",
+]
 
 #: Of the study and its trials: what it searches, why a trial failed, and its best round.
 MADE_FOR, ERROR, BEST = "made_for", "error", "best_iteration"
@@ -55,7 +64,7 @@ def checked_space(space: Mapping[str, Any]) -> dict[str, BaseDistribution]:
                 f"{name!r} is the same for all trials, which share their rows and rounds. Set it "
                 "in the estimator (early_stopping_rounds finds n_estimators)."
             )
-    return {name: _distribution(name, given) for name, given in space.items()}
+    return {name: distribution_of(name, given) for name, given in space.items()}
 
 
 def grid_of(space: Mapping[str, BaseDistribution]) -> list[dict[str, Any]]:
@@ -147,7 +156,8 @@ def quietly() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _distribution(name: str, given: Any) -> BaseDistribution:
+def distribution_of(name: str, given: Any) -> BaseDistribution:
+    """Return a distribution of Optuna; a list is one of its values."""
     if isinstance(given, BaseDistribution):
         return given
     if not isinstance(given, (list, tuple)) or not given:

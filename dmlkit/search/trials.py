@@ -10,7 +10,6 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
-from dmlkit.boosting.plan import Plan
 from dmlkit.errors import DmlkitError
 from dmlkit.search.legs import Leg
 from dmlkit.search.running import Run
@@ -54,7 +53,7 @@ class StudyTrials:
 
     study: optuna.Study
     space: Mapping[str, BaseDistribution]
-    plan_of: Callable[[Mapping[str, Any]], Plan]
+    plan_of: Callable[[Mapping[str, Any]], Any]
     rungs: Sequence[int]
     wanted: int
     until: float = math.inf
@@ -112,6 +111,6 @@ class StudyTrials:
         self.study.tell(trial, state=TrialState.FAIL)
 
 
-def _up_to(plan: Plan, rounds: int) -> Plan:
+def _up_to(plan: Any, rounds: int) -> Any:
     """Return a plan that ends, with a checkpoint, after so many rounds."""
     return replace(plan, rounds=rounds, checkpoint_every=rounds)
