@@ -15,6 +15,7 @@ from dmlkit.errors import ClusterError
 
 __all__ = [
     "HOW_TO_MOVE",
+    "LITTLE",
     "LittleRoom",
     "Room",
     "check_temporary_folder",

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dask.utils import format_bytes
 from distributed import Client, Future
+from distributed.scheduler import NoWorkerError
 
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import ClusterError
 from dmlkit.observe.asking import cause_of
 from dmlkit.observe.events import Listener, TrainingRestart, TrainingRound, WorkerLost
+from dmlkit.observe.standstill import why_paused
 
 __all__ = ["TOPIC", "Watch", "watch_cluster"]
 
@@ -29,9 +30,18 @@ PATIENCE = 90.0
 
 @dataclass
 class Watch:
-    """What the watching thread found out."""
+    """What the watching thread found out.
+
+    Attributes
+    ----------
+    obstacle : str or None
+        Why nothing goes on.
+    paused : sequence of (int, int)
+        Memory in use and its limit of each worker, where all have paused at the last look.
+    """
 
     obstacle: str | None = None
+    paused: Sequence[tuple[int, int]] = ()
 
 
 @contextlib.contextmanager
@@ -79,8 +89,9 @@ def watch_cluster(
         while not over.wait(interval):
             try:
                 done, total, memory = client.run_on_scheduler(_look)
+                watch.paused = memory
                 if paused.too_long(memory):
-                    watch.obstacle = _full(memory)
+                    watch.obstacle = why_paused(client, memory)
                     ours = [key for key in list(client.futures) if key not in held_before]
                     client.cancel([Future(key, client) for key in ours], force=True)
                     return
@@ -98,6 +109,8 @@ def watch_cluster(
     try:
         yield watch
     except Exception as error:
+        if watch.obstacle is None and isinstance(error, NoWorkerError) and watch.paused:
+            watch.obstacle = why_paused(client, watch.paused)
         if watch.obstacle is not None:
             raise ClusterError(watch.obstacle) from error
         raise
@@ -154,16 +167,6 @@ def _look(dask_scheduler: Any) -> tuple[int, int, list[tuple[int, int]]]:
     all_paused = bool(workers) and all(worker.status.name == "paused" for worker in workers)
     memory = [(worker.memory.process, worker.memory_limit) for worker in workers]
     return done, total, memory if all_paused else []
-
-
-def _full(memory: Sequence[tuple[int, int]]) -> str:
-    used, limit = max(memory, key=lambda pair: pair[0] / pair[1])
-    count = "The only worker has" if len(memory) == 1 else f"All {len(memory)} workers have"
-    return (
-        f"{count} paused, since memory is full (such as {format_bytes(used)} of "
-        f"{format_bytes(limit)}), and nothing goes on. Give workers more memory, at least 1 GiB "
-        "for each thread, or start fewer and larger ones; `--resume` takes over what is finished."
-    )
 
 
 def _hear(event: Any, listener: Listener) -> None:

@@ -1,7 +1,6 @@
 """Whether a job can be done at all, asked before it begins: its plan, and where it is to run."""
 
 import contextlib
-from dataclasses import replace
 from pathlib import Path
 
 from distributed import Client
@@ -59,10 +58,10 @@ def check_beforehand(
     # What is wrong with the table is told by the stage that reads it, with more to go by.
     with contextlib.suppress(InputError, MissingFileError):
         plan = workflow.plan(data, configuration=configuration, workers=sizes_of(client))
-        if not anyway:
+        if plan.whole and not anyway:
             plan.check()
-            needs = plan.needs if plan.whole else replace(needs, spilled=plan.needs.spilled)
-        elif not plan.fits:
+            needs = plan.needs
+        elif not plan.fits:  # how a job without a plan reads its table is not known
             cautions.append(plan.advice)
     shared = any(stage.keep is TABLE for stage in workflow.stages)
     needs = Needs() if anyway else needs
