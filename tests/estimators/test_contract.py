@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted
 
 from dmlkit import load_estimator, save_estimator
@@ -155,6 +156,25 @@ def test_text_and_categories_are_named_where_numbers_are_needed(name: str, colum
 @pytest.mark.parametrize("name", ALONE)
 def test_scikit_learn_sees_that_it_is_fitted(name: str) -> None:
     check_is_fitted(trained(ENTRIES[name], table()))
+
+
+#: Those of scikit-learn's own checks that do not hand over arrays: columns are known by names here.
+CHECKS = [
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_tags_renamed",
+    "check_get_params_invariance",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_scikit_learns_own_checks_pass(check: str) -> None:
+    for name in ALONE:
+        getattr(estimator_checks, check)(name, ENTRIES[name].estimator)
 
 
 def test_what_is_damaged_or_foreign_is_told(tmp_path: Path) -> None:
