@@ -3,6 +3,12 @@
 from dmlkit.metrics.alarms import AlarmCosts, AlarmEvaluation, evaluate_alarms
 from dmlkit.metrics.calibration import Calibrator
 from dmlkit.metrics.cards import card_precision_at_k
+from dmlkit.metrics.classes import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+)
 from dmlkit.metrics.curves import precision_recall_curve, roc_curve
 from dmlkit.metrics.evaluation import evaluate_binary
 from dmlkit.metrics.gain import best_threshold
@@ -40,16 +46,20 @@ __all__ = [
     "Curve",
     "GainCurve",
     "ScoreHistogram",
+    "accuracy_score",
     "average_precision_score",
+    "balanced_accuracy_score",
     "best_threshold",
     "brier_score_loss",
     "calibration_bins",
     "card_precision_at_k",
+    "confusion_matrix",
     "evaluate_alarms",
     "evaluate_binary",
     "evaluate_groups",
     "evaluate_regression",
     "expected_calibration_error",
+    "f1_score",
     "lift",
     "log_loss",
     "precision_at_k",

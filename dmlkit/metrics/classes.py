@@ -1,0 +1,152 @@
+"""Metrics of predicted classes, of which there may be several: all from one table of counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.graph import add_up, for_each
+
+__all__ = ["accuracy_score", "balanced_accuracy_score", "confusion_matrix", "f1_score"]
+
+Array = NDArray[np.float64]
+
+AVERAGES = ("macro", "micro", "weighted")
+
+
+def confusion_matrix(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> pd.DataFrame:
+    """Count rows by their class and by the predicted one, in one pass.
+
+    Parameters
+    ----------
+    y_true, y_pred : dask or pandas Series
+        Labels of any type: numbers, text, categories.
+    sample_weight : Series like y_true, optional
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each class and a column for each predicted one, both sorted.
+
+    Raises
+    ------
+    InputError
+        They are not partitioned alike, or a label, prediction or weight is missing.
+
+    Notes
+    -----
+    Equal to scikit-learn's, on any partitions.
+
+    Examples
+    --------
+    >>> truth, found = pd.Series(["a", "a", "b", "c"]), pd.Series(["a", "b", "b", "b"])
+    >>> confusion_matrix(truth, found).to_numpy().tolist()
+    [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
+    """
+    given = [y_true, y_pred, *([] if sample_weight is None else [sample_weight])]
+    if isinstance(y_true, pd.Series):
+        counts = _counts(*given)
+    else:
+        partitions = [getattr(each, "npartitions", None) for each in given]
+        if len(set(partitions)) > 1:
+            raise InputError(
+                f"Labels, predictions and weights have {partitions} partitions. Take all from one "
+                "dask frame."
+            )
+        counts = add_up(for_each(_counts, *(each.to_delayed() for each in given)), _add).compute()
+    if not len(counts):
+        raise InputError("There is no row to judge. Look at the filters before it.")
+    classes = sorted({*counts["true"], *counts["found"]})
+    table = counts.pivot_table("weight", "true", "found", aggfunc="sum", fill_value=0)
+    table = table.reindex(index=classes, columns=classes, fill_value=0)
+    return table if sample_weight is not None else table.astype(np.int64)
+
+
+def accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """Return the share of rows whose class was predicted; see `confusion_matrix`.
+
+    Examples
+    --------
+    >>> accuracy_score(pd.Series([0, 1, 2, 2]), pd.Series([0, 1, 1, 2]))
+    0.75
+    """
+    counts = _array(y_true, y_pred, sample_weight)
+    return float(np.trace(counts) / counts.sum())
+
+
+def balanced_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """Return the mean over classes of the share of rows that were predicted.
+
+    Examples
+    --------
+    >>> balanced_accuracy_score(pd.Series([0, 1, 2, 2]), pd.Series([0, 1, 1, 2])).__round__(3)
+    0.833
+    """
+    counts = _array(y_true, y_pred, sample_weight)
+    rows = counts.sum(axis=1)
+    return float((np.diag(counts)[rows > 0] / rows[rows > 0]).mean())
+
+
+def f1_score(
+    y_true: Any, y_pred: Any, *, average: str = "macro", sample_weight: Any = None
+) -> float:
+    """Return the harmonic mean of precision and recall, over all classes.
+
+    Parameters
+    ----------
+    y_true, y_pred, sample_weight
+        As of `confusion_matrix`.
+    average : {"macro", "micro", "weighted"}
+        The mean over classes, over rows, or over classes by their rows.
+
+    Examples
+    --------
+    >>> round(f1_score(pd.Series([0, 1, 2, 2]), pd.Series([0, 1, 1, 2])), 3)
+    0.778
+    """
+    if average not in AVERAGES:
+        raise ConfigurationError(f"average is {average!r}; it must be one of {AVERAGES}.")
+    counts = _array(y_true, y_pred, sample_weight)
+    rows, right = counts.sum(axis=1), np.diag(counts)
+    if average == "micro":
+        return float(right.sum() / counts.sum())
+    together = rows + counts.sum(axis=0)
+    scores = 2 * right / np.where(together > 0, together, 1)
+    return float(scores.mean() if average == "macro" else scores @ rows / rows.sum())
+
+
+def _array(y_true: Any, y_pred: Any, sample_weight: Any) -> Array:
+    return confusion_matrix(y_true, y_pred, sample_weight=sample_weight).to_numpy(np.float64)
+
+
+def _counts(true: pd.Series, found: pd.Series, weight: pd.Series | None = None) -> pd.DataFrame:
+    if not len(true) == len(found) == (len(true) if weight is None else len(weight)):
+        raise InputError(
+            f"{len(true):,} labels stand beside {len(found):,} predictions in a partition. Take "
+            "both from one frame."
+        )
+    columns = {"true": _plain(true), "found": _plain(found)}
+    for name, told in (("true", "label"), ("found", "prediction")):
+        missing = int(pd.isna(columns[name]).sum())
+        if missing:
+            raise InputError(f"{missing:,} rows of a partition have no {told}. Drop them.")
+    weights = np.ones(len(true)) if weight is None else weight.to_numpy(np.float64, na_value=np.nan)
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        raise InputError(
+            f"{int(wrong.sum()):,} rows of a partition have a weight of {weights[wrong][0]:g}. "
+            "Weights are 0 or more."
+        )
+    return _add([pd.DataFrame(columns | {"weight": weights})])
+
+
+def _plain(column: pd.Series) -> Any:
+    return column.astype(object).to_numpy()
+
+
+def _add(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.groupby(["true", "found"], as_index=False)[["weight"]].sum()
