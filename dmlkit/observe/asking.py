@@ -1,5 +1,6 @@
 """A client's side of the story: have a scheduler keep it, and ask for it as it stands."""
 
+import time
 from typing import Any
 
 from distributed import Client
@@ -7,9 +8,10 @@ from distributed import Client
 from dmlkit.errors import ClusterError
 from dmlkit.observe import schema
 from dmlkit.observe.causes import judge
+from dmlkit.observe.events import Outlook
 from dmlkit.observe.plugin import NAME, StoryPlugin
 
-__all__ = ["cause_of", "install", "take_snapshot"]
+__all__ = ["cause_of", "install", "outlook_of", "take_snapshot"]
 
 
 def install(client: Client) -> None:
@@ -64,6 +66,23 @@ def cause_of(client: Client, worker: str) -> str:
     """Return why a worker was lost, in words; nothing where it is not known (yet)."""
     found: str = client.run_on_scheduler(_cause_of, worker)
     return found
+
+
+def outlook_of(client: Client) -> Outlook | None:
+    """Return how far the run of a client is, and what is left; None where it has none."""
+    found: Outlook | None = client.run_on_scheduler(_outlook_of, client.id)
+    return found
+
+
+def _outlook_of(client: str, dask_scheduler: Any = None) -> Outlook | None:
+    plugin = dask_scheduler.plugins.get(NAME)
+    run = None if plugin is None else plugin.story.run_of(time.time(), client)
+    if run is None:
+        return None
+    stages = [stage for stage in run["stages"] if stage["state"] in ("running", "stalled")]
+    flows = [flow for stage in stages for flow in stage["flows"]][-1:]
+    rows = {name: flows[0][name] for name in ("what", "rows", "rows_total")} if flows else {}
+    return Outlook(**rows, **(run["left"] or {}))
 
 
 def _cause_of(worker: str, dask_scheduler: Any = None) -> str:

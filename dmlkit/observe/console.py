@@ -15,12 +15,14 @@ from dmlkit.observe.events import (
     Event,
     Listener,
     Notice,
+    Outlook,
     StageEvent,
     TrainingRestart,
     TrainingRound,
     WorkerLost,
     WorkflowEvent,
 )
+from dmlkit.observe.wording import left_in_short, rounded
 
 __all__ = ["shortened", "show_progress"]
 
@@ -65,12 +67,13 @@ class _LiveDisplay:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[detail]}"),
             console=console,
             transient=True,
         )
         self._task: TaskID | None = None
+        self._outlook = Outlook()
 
     def __enter__(self) -> "_LiveDisplay":
         self._progress.start()
@@ -80,11 +83,16 @@ class _LiveDisplay:
         self._progress.stop()
 
     def hear(self, event: Event) -> None:
-        if isinstance(event, StageEvent):
+        if isinstance(event, Outlook):
+            self._outlook = event
+        elif isinstance(event, StageEvent):
             self._stage(event)
         elif isinstance(event, TrainingRound) and self._task is not None:
             self._progress.update(
-                self._task, completed=event.round, total=event.total, detail=_round(event)
+                self._task,
+                completed=event.round,
+                total=event.total,
+                detail=_round(event, self._outlook),
             )
         elif isinstance(event, Notice | TrainingRestart | WorkerLost):
             self._progress.console.print(Text(_sentence(event), style="yellow"))
@@ -108,7 +116,7 @@ class _LiveDisplay:
             task,
             completed=event.tasks_done,
             total=event.tasks_total or None,
-            detail=f"{_tasks(event)}{event.seconds:.0f} s",
+            detail=_how_far(event, self._outlook),
         )
 
 
@@ -118,16 +126,19 @@ class _PlainDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._spoke = time.monotonic()
+        self._outlook = Outlook()
 
     def hear(self, event: Event) -> None:
         if isinstance(event, StageEvent) and event.state in ("done", "resumed", "failed"):
             self._say(_finished_line(event))
         elif isinstance(event, Notice | TrainingRestart | WorkerLost):
             self._say(Text(_sentence(event)))
+        elif isinstance(event, Outlook):
+            self._outlook = event
         elif isinstance(event, WorkflowEvent):
             return  # its stages tell
         elif time.monotonic() - self._spoke > PLAIN_INTERVAL:
-            self._say(Text(_going_on(event)))
+            self._say(Text(_going_on(event, self._outlook)))
 
     def _say(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
@@ -148,22 +159,40 @@ def _finished_line(event: StageEvent) -> Text:
     return Text.assemble((f"{mark} ", style), facts)
 
 
-def _going_on(event: StageEvent | TrainingRound) -> str:
+def _going_on(event: StageEvent | TrainingRound, outlook: Outlook) -> str:
     if isinstance(event, TrainingRound):
-        return f"  training: {_round(event)}"
-    return f"  {event.stage}: {_tasks(event)}{event.seconds:.0f} s so far"
+        return f"  training: {_round(event, outlook)}"
+    spent = "" if outlook.high is None else f"{event.seconds:.0f} s so far, "
+    return f"  {event.stage}: {spent}{_how_far(event, outlook, so_far=' so far')}"
 
 
-def _tasks(event: StageEvent) -> str:
-    return f"{event.tasks_done:,}/{event.tasks_total:,} tasks, " if event.tasks_total else ""
+def _how_far(event: StageEvent, outlook: Outlook, so_far: str = "") -> str:
+    """Return rows, or tasks, and what is left of the job, or the seconds of the stage so far."""
+    told = []
+    if outlook.rows is not None and outlook.rows_total:
+        told.append(f"{rounded(outlook.rows)} of {rounded(outlook.rows_total)} rows {outlook.what}")
+    elif event.tasks_total:
+        told.append(f"{event.tasks_done:,}/{event.tasks_total:,} tasks")
+    told.append(_left(outlook) or f"{event.seconds:.0f} s{so_far}")
+    return ", ".join(told)
 
 
-def _round(event: TrainingRound) -> str:
+def _left(outlook: Outlook) -> str:
+    if outlook.low is None or outlook.high is None:
+        return ""
+    return left_in_short(outlook.low, outlook.high)
+
+
+def _round(event: TrainingRound, outlook: Outlook) -> str:
     # XGBoost's name for the first table that is watched: most often there is one only.
-    metrics = ", ".join(
-        f"{name.removeprefix('validation_0-')} {value:.4f}" for name, value in event.metrics.items()
-    )
-    return f"round {event.round}/{event.total}  {metrics}"
+    metrics = {
+        name.removeprefix("validation_0-"): f"{value:.4f}" for name, value in event.metrics.items()
+    }
+    told = [f"{name} {value}" for name, value in metrics.items()]
+    if left := _left(outlook):  # all would not fit 80 columns
+        told = [f"{name.rpartition('-')[2]} {value}" for name, value in metrics.items()][:1]
+        told.append(left)
+    return f"round {event.round}/{event.total}  {', '.join(told)}"
 
 
 def _sentence(event: Notice | TrainingRestart | WorkerLost) -> str:

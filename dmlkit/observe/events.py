@@ -8,6 +8,7 @@ __all__ = [
     "Event",
     "Listener",
     "Notice",
+    "Outlook",
     "StageEvent",
     "TrainingRestart",
     "TrainingRound",
@@ -95,11 +96,26 @@ class WorkerLost:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """How far the running stage is with its rows, and how long the whole job still takes.
+
+    `what` is done with `rows` of about `rows_total` rows so far. `low` and `high` are the seconds
+    that are left; None where earlier runs do not tell.
+    """
+
+    what: str = ""
+    rows: int | None = None
+    rows_total: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something a person should know, in a sentence."""
 
     text: str
 
 
-Event = WorkflowEvent | StageEvent | TrainingRound | TrainingRestart | WorkerLost | Notice
+Event = WorkflowEvent | StageEvent | TrainingRound | TrainingRestart | WorkerLost | Notice | Outlook
 Listener = Callable[[Event], None]

@@ -104,6 +104,11 @@ class Story:
             "warnings": self.advice.views(),
         }
 
+    def run_of(self, now: float, client: str) -> schema.Workflow | None:
+        """Return the run of a client that goes on, as a snapshot has it."""
+        run = next(iter(self.runs.of_client(client)), None)
+        return None if run is None else run.view(now, self.trainings.left().get(run.id))
+
     def note(self, now: float, diary: Diary) -> None:
         """Have a diary keep what is new."""
         diary.write(self.runs.views(now), self.trainings.views(now), self.losses.views())

@@ -12,7 +12,7 @@ from distributed.scheduler import NoWorkerError
 
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import ClusterError
-from dmlkit.observe.asking import cause_of
+from dmlkit.observe.asking import cause_of, outlook_of
 from dmlkit.observe.events import Listener, TrainingRestart, TrainingRound, WorkerLost
 from dmlkit.observe.standstill import why_paused
 
@@ -65,7 +65,8 @@ def watch_cluster(
     report_tasks : callable
         Called with the tasks done and the tasks known, every `interval` seconds.
     listener : callable
-        Called with a `TrainingRound`, `TrainingRestart` or `WorkerLost` as it happens, from
+        Called with a `TrainingRound`, `TrainingRestart` or `WorkerLost` as it happens, and with
+        an `Outlook` at each look where the scheduler keeps the story of the client's run, from
         another thread.
     since : float
         Seconds since the epoch: earlier losses are not reported.
@@ -89,6 +90,8 @@ def watch_cluster(
         while not over.wait(interval):
             try:
                 done, total, memory = client.run_on_scheduler(_look)
+                if outlook := outlook_of(client):
+                    listener(outlook)
                 watch.paused = memory
                 if paused.too_long(memory):
                     watch.obstacle = why_paused(client, memory)

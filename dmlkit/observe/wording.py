@@ -15,6 +15,7 @@ __all__ = [
     "efforts_in_words",
     "facts_of",
     "flow_in_words",
+    "left_in_short",
     "left_in_words",
     "loss_in_words",
     "training_in_words",
@@ -67,6 +68,20 @@ def left_in_words(left: Range | None) -> str:
         return ""
     low, high = duration(left["low"]), duration(left["high"])
     return f"{high} left" if low == high else f"{low} to {high} left"
+
+
+def left_in_short(low: float, high: float) -> str:
+    """Return what is left as a range for a narrow place.
+
+    Examples
+    --------
+    >>> left_in_short(20.2, 61.0), left_in_short(61.0, 190.0), left_in_short(30.0, 9000.0)
+    ('20 to 61 s left', '1 to 3 min left', '0 to 2.5 h left')
+    """
+    unit, seconds = ("s", 1) if high < 100 else ("min", 60) if high < 6000 else ("h", 3600)
+    digits = 1 if unit == "h" else 0
+    told = [f"{value / seconds:.{digits}f}".removesuffix(".0") for value in (low, high)]
+    return f"{' to '.join(dict.fromkeys(told))} {unit} left"
 
 
 def loss_in_words(loss: Loss) -> str:

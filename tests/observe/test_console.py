@@ -11,6 +11,7 @@ from rich.console import Console
 from dmlkit.observe import (
     Event,
     Notice,
+    Outlook,
     StageEvent,
     TrainingRestart,
     TrainingRound,
@@ -94,6 +95,37 @@ def test_the_live_display_fits_80_columns() -> None:
     lines = re.split(r"[\r\n]+", plain)
     assert max(map(len, lines)) <= 80
     assert "✓ 3/8 features     12.3 s" in plain
+
+
+def test_rows_and_the_time_that_is_left_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consoles, "PLAIN_INTERVAL", -1.0)
+    running = stage("running", tasks_done=5, tasks_total=10, seconds=11.0)
+    text = told(
+        Outlook("read", 52_300, 104_600, 61.0, 190.0),
+        running,
+        TrainingRound(3, 300, {"validation_0-aucpr": 0.5, "validation_0-logloss": 0.3}),
+        Outlook(low=2.0, high=4.0),
+        running,
+        Outlook("written", 10, None),
+        running,
+    )
+    assert text.splitlines() == [
+        "  features: 11 s so far, 52.3k of 105k rows read, 1 to 3 min left",
+        "  training: round 3/300  aucpr 0.5000, 1 to 3 min left",
+        "  features: 11 s so far, 5/10 tasks, 2 to 4 s left",
+        "  features: 5/10 tasks, 11 s so far",
+    ]
+
+
+def test_what_is_told_beside_the_bar_fits_80_columns() -> None:
+    outlook = Outlook("written", 123_456_789, 234_567_890, 6100.0, 19000.0)
+    metrics = {"validation-aucpr": 0.51, "validation-logloss": 0.3217}
+    beside = [
+        consoles._how_far(stage("running", tasks_done=123_456, tasks_total=234_567), outlook),
+        consoles._round(TrainingRound(123, 3000, metrics), outlook),
+    ]
+    before = len("⠋ 3/8 features  ") + 16 + 1
+    assert max(map(len, beside)) <= 80 - before, beside
 
 
 def test_paths_below_the_working_directory_are_shortened(

@@ -8,7 +8,8 @@ import pytest
 from distributed import Client, Status, get_worker, wait
 
 from dmlkit.errors import ClusterError
-from dmlkit.observe import Event, TrainingRound
+from dmlkit.observe import Event, Outlook, StageEvent, TrainingRound, WorkflowEvent
+from dmlkit.observe.following import follow_run
 from dmlkit.observe.watch import TOPIC, watch_cluster
 
 
@@ -43,6 +44,17 @@ def test_training_rounds_come_from_workers(client: Client) -> None:
         client.submit(announce, 300, pure=False).result()
         assert until(lambda: heard)
     assert heard == [TrainingRound(1, 300, {"auc": 0.5})]
+
+
+def test_the_outlook_of_a_run_comes_from_the_scheduler(client: Client) -> None:
+    heard: list[Event] = []
+    start = WorkflowEvent("job", "started", ("read",), earlier=({"seconds": {"read": 50.0}},))
+    with follow_run(client, start, []) as run:
+        run.tell(StageEvent("job", "read", 1, 1, "started"))
+        with watch_cluster(client, lambda *_: None, heard.append, since=time.time(), interval=0.05):
+            assert until(lambda: any(isinstance(event, Outlook) and event.high for event in heard))
+    last = [event for event in heard if isinstance(event, Outlook)][-1]
+    assert 20 < last.low < 50 < last.high < 100
 
 
 def test_nothing_is_told_when_it_is_over(client: Client) -> None:
