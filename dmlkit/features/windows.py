@@ -1,6 +1,5 @@
 """Trailing time windows per entity: what was known of it when a row happened."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,11 +19,9 @@ from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
 from dmlkit.features.strategy import check_order
 from dmlkit.features.stream import WindowStream
+from dmlkit.features.window_names import check_lists, name_of_window
 
 __all__ = ["TimeWindows"]
-
-#: How the signs of a condition are written in the name of a column.
-SIGNS = {">=": " ge ", "<=": " le ", "==": " eq ", "!=": " ne ", ">": " gt ", "<": " lt "}
 
 NOTHING = pd.Timedelta(0)
 
@@ -132,7 +129,7 @@ class TimeWindows:
             raise ConfigurationError(
                 f"TimeWindows by {self.by!r} needs an entity, a window and an aggregate."
             )
-        _check_lists(self)
+        check_lists(self.windows, self.entity, self.aggregate)
         for window in self.windows:
             if length_of(window) <= NOTHING:
                 raise ConfigurationError(f"The window {window!r} is not longer than nothing.")
@@ -333,9 +330,9 @@ class TimeWindows:
                     yield self._name(value, name, window), value, name, window
 
     def _name(self, value: str, aggregate: str, window: str) -> str:
-        late = f"_delay_{self.delay}" if self.delay else ""
-        where = f"_where_{_as_name(self.where)}" if self.where else ""
-        return f"{'_'.join(self.entity)}_{value}_{_as_name(aggregate)}_{window}{late}{where}"
+        return name_of_window(
+            self.entity, value, aggregate, window, delay=self.delay, where=self.where
+        )
 
     def _typed(self, name: str, values: Any) -> Any:
         """Give the values of an aggregate their type, and missing ones what stands for them."""
@@ -347,28 +344,3 @@ class TimeWindows:
         if self.empty is not None and result != "total":
             values = np.where(np.isnan(values), self.empty, values)
         return values.astype(self.dtype, copy=False)
-
-
-def _as_name(text: str) -> str:
-    """Write a condition or a parameter so that it can stand in a column's name.
-
-    Examples
-    --------
-    >>> _as_name("amount >= 100 and channel == 'web'")
-    'amount_ge_100_and_channel_eq_web'
-    """
-    for sign, word in SIGNS.items():
-        text = text.replace(sign, word)
-    return re.sub(r"[^\w.]+", "_", text).strip("_")
-
-
-def _check_lists(step: "TimeWindows") -> None:
-    """Raise when a text stands where a list should, or something stands in a list twice."""
-    named = {"windows": step.windows, "by": step.entity} | {
-        f"aggregate of {value!r}": names for value, names in step.aggregate.items()
-    }
-    for what, names in named.items():
-        if isinstance(names, str):
-            raise ConfigurationError(f"{what} must be a list: write [{names!r}], not {names!r}.")
-        if twice := sorted({name for name in names if list(names).count(name) > 1}):
-            raise ConfigurationError(f"{what} names {twice[0]!r} twice.")
