@@ -58,6 +58,14 @@ def test_help_has_examples_and_exit_codes() -> None:
     assert "130 stopped" in outcome.stdout
 
 
+@pytest.mark.parametrize("group", [[], ["clusters"]])
+def test_a_command_that_needs_another_one_shows_what_there_is(group: list[str]) -> None:
+    outcome = dmlkit(*group)
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("Usage: dmlkit")
+    assert "Commands:" in outcome.stderr
+
+
 def test_help_of_run_has_examples_and_says_how_settings_are_given() -> None:
     outcome = dmlkit("run", "--help")
     assert "--set split.test_days=14" in outcome.stdout

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         with stopping_in_order():
             commands.main(arguments, prog_name="dmlkit", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(WRONG_USE)
     except click.UsageError as error:
         fail(arguments, type(error).__name__, wrong_use(error), WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
