@@ -8,6 +8,7 @@ import fsspec
 
 from dmlkit.errors import OutputError
 from dmlkit.tables.folders import OWNER, PREFIX, owner
+from dmlkit.tables.sources import needed_for
 
 __all__ = ["check_store", "open_store"]
 
@@ -18,8 +19,7 @@ def open_store(uri: str) -> tuple[Any, str]:
         filesystem, root = fsspec.core.url_to_fs(uri, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise OutputError(
-            f"Cannot open {uri!r}: {error}.\nFor S3: pip install 'dmlkit[s3]'; for other stores "
-            "the package of fsspec that its message names."
+            f"Cannot open {uri!r}: {str(error).rstrip('.')}.{needed_for(uri)}"
         ) from None
     return filesystem, root.rstrip("/")
 

@@ -9,7 +9,14 @@ import fsspec
 
 from dmlkit.errors import DmlkitError, InputError, MissingFileError, nearest
 
-__all__ = ["Source", "find_source", "read_error"]
+__all__ = ["Source", "find_source", "needed_for", "read_error"]
+
+#: The extra that has what each kind of store needs.
+EXTRAS = {
+    "s3": "s3", "s3a": "s3",
+    "gs": "gcs", "gcs": "gcs",
+    "az": "azure", "abfs": "azure", "abfss": "azure", "adl": "azure",
+}  # fmt: skip
 
 FORMATS = {
     ".parquet": "parquet",
@@ -49,6 +56,18 @@ class Source:
     format: str
 
 
+def needed_for(path: str) -> str:
+    """Return the sentence that says what to install for the store of a path; nothing for others.
+
+    Examples
+    --------
+    >>> needed_for("gs://bucket/table")
+    " Write: pip install 'dmlkit[gcs]'."
+    """
+    extra = EXTRAS.get(path.partition("://")[0])
+    return f" Write: pip install 'dmlkit[{extra}]'." if extra else ""
+
+
 def find_source(path: str | os.PathLike[str]) -> Source:
     """Find the files of a table: a file, a folder (at any depth), a glob, a Delta Lake table.
 
@@ -73,7 +92,10 @@ def find_source(path: str | os.PathLike[str]) -> Source:
         raise
     except PermissionError as error:
         raise InputError(f"No permission to read {error.filename or path!r}.") from None
-    except (ImportError, ValueError, OSError) as error:
+    except ImportError as error:
+        told = str(error).rstrip(".")
+        raise InputError(f"Cannot open {path!r}: {told}.{needed_for(path)}") from None
+    except (ValueError, OSError) as error:
         raise InputError(f"Cannot open {path!r}: {str(error).rstrip('.')}.") from None
     return Source(path, filesystem, location, files, _format(files, path))
 

@@ -1,9 +1,12 @@
+import sys
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from dmlkit.errors import InputError, MissingFileError
+from dmlkit import read_table
+from dmlkit.errors import InputError, MissingFileError, OutputError
+from dmlkit.tables.object_store import open_store
 from dmlkit.tables.sources import find_source
 
 
@@ -100,3 +103,20 @@ def test_a_delta_table_below_a_folder_is_not_read_as_its_files(tmp_path):
     assert find_source(tmp_path / "sales").format == "delta"
     with pytest.raises(InputError, match=r"holds the Delta Lake table '.*sales': read that"):
         find_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "module", "extra"),
+    [
+        ("gs://bucket/t.parquet", "gcsfs", "gcs"),
+        ("abfs://files@account.dfs.core.windows.net/t.parquet", "adlfs", "azure"),
+    ],
+)
+def test_a_store_without_its_package_says_what_to_install(
+    path: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=rf"Cannot open .*pip install 'dmlkit\[{extra}\]'"):
+        read_table(path)
+    with pytest.raises(OutputError, match=rf"Cannot open .*pip install 'dmlkit\[{extra}\]'"):
+        open_store(path)
