@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dask.dataframe.dask_expr.io import FromMap
 
-from dmlkit.tables.parquet import ParquetPiece, footer_of
-from dmlkit.tables.pieces import PieceReader
+from dmlkit.tables.parquet import ParquetPiece, footers_of
+from dmlkit.tables.pieces import is_table_read
 
 __all__ = ["Extent", "extents_of"]
 
@@ -60,15 +58,12 @@ def extents_of(read: Any, columns: Sequence[str]) -> dict[str, list[Extent]]:
     >>> extents_of(read_table(file).expr, ["card", "amount"])
     {'card': [Extent(rows=3, least=1, greatest=3)]}
     """
-    if not isinstance(read, FromMap) or not isinstance(read.func, PieceReader):
+    if not is_table_read(read):
         return {}
     pieces = list(read.iterables[0])
     if not all(isinstance(piece, ParquetPiece) for piece in pieces):
         return {}
-    files = {name: piece.filesystem for piece in pieces for name in piece.files}
-    with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda item: footer_of(item[1], item[0]), files.items())
-    footers = dict(zip(files, found, strict=True))
+    footers = footers_of(pieces)
     told = {name: [_of_piece(piece, footers, name) for piece in pieces] for name in columns}
     return {name: known for name in told if (known := _all_known(told[name]))}
 

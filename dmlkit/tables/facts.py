@@ -1,7 +1,6 @@
 """What is known of a table without reading its rows: from the footers of its Parquet files."""
 
-from collections.abc import Container, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,8 +11,8 @@ from dask.dataframe.dask_expr.io import FromMap
 
 from dmlkit.errors import InputError
 from dmlkit.tables.footers import memory_of_row_group
-from dmlkit.tables.parquet import ParquetPiece, footer_of
-from dmlkit.tables.pieces import PieceReader
+from dmlkit.tables.parquet import ParquetPiece, footers_of
+from dmlkit.tables.pieces import is_table_read
 from dmlkit.tables.text import TextPiece, bytes_of_line, bytes_of_piece
 
 __all__ = ["PartFacts", "TableFacts", "table_facts"]
@@ -124,7 +123,7 @@ def table_facts(frame: Any, time: str | None = None) -> TableFacts:
     >>> facts.rows, facts.bytes, len(facts.parts)
     (3, 48, 1)
     """
-    reads = [each for each in frame.expr.find_operations(FromMap) if _is_ours(each)]
+    reads = [each for each in frame.expr.find_operations(FromMap) if is_table_read(each)]
     if len(reads) != 1:
         raise InputError("What is known of a table can be told of one that read_table returned.")
     read = reads[0]
@@ -135,20 +134,9 @@ def table_facts(frame: Any, time: str | None = None) -> TableFacts:
         sizes = [bytes_of_piece(piece) for piece in pieces]
         parts = [PartFacts(max(round(size / line), 1), size, size) for size in sizes]
         return TableFacts(tuple(parts), frame._meta, exact=False)
-    footers = _footers(pieces)
+    footers = footers_of(pieces)
     parts = [_of_parquet(piece, footers, types, time) for piece in pieces]
     return TableFacts(tuple(parts), frame._meta, exact=True)
-
-
-def _is_ours(read: Any) -> bool:
-    return isinstance(getattr(read, "func", None), PieceReader)
-
-
-def _footers(pieces: Sequence[ParquetPiece]) -> dict[str, Any]:
-    files = {name: piece.filesystem for piece in pieces for name in piece.files}
-    with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda item: footer_of(item[1], item[0]), files.items())
-    return dict(zip(files, found, strict=True))
 
 
 def _of_parquet(

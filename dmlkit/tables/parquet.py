@@ -18,7 +18,7 @@ from dmlkit.tables.sources import Source, read_error
 __all__ = [
     "ParquetPiece",
     "filter_columns",
-    "footer_of",
+    "footers_of",
     "plan_files",
     "plan_parquet",
     "read_parquet_piece",
@@ -101,7 +101,7 @@ def plan_files(
     filesystem = _arrow_filesystem(filesystem)
     names = [name for name, _ in files]
     with ThreadPoolExecutor(8) as pool:
-        footers = list(pool.map(lambda name: footer_of(filesystem, name), names))
+        footers = list(pool.map(lambda name: _footer(filesystem, name), names))
     schema = unite_schemas(names, footers, declared) if files else declared or pa.schema([])
     wanted = set(schema.names if columns is None else columns) | filter_columns(filters)
     types = {field.name: field.type for field in schema if field.name in wanted}
@@ -180,14 +180,15 @@ def _arrow_filesystem(filesystem: Any) -> Any:
     return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
 
 
-def footer_of(filesystem: Any, name: str) -> Any:
-    """Return the metadata of a file.
+def footers_of(pieces: Iterable[ParquetPiece]) -> dict[str, Any]:
+    """Return the metadata of each file that pieces are of, by its name."""
+    files = {name: piece.filesystem for piece in pieces for name in piece.files}
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda name: _footer(files[name], name), files)
+    return dict(zip(files, found, strict=True))
 
-    Parameters
-    ----------
-    filesystem : pyarrow.fs.FileSystem
-    name : str
-    """
+
+def _footer(filesystem: Any, name: str) -> Any:
     try:
         with filesystem.open_input_file(name) as file:
             return pyarrow.parquet.ParquetFile(file).metadata

@@ -14,7 +14,7 @@ from dmlkit.errors import InputError
 from dmlkit.tables.parquet import ParquetPiece, read_parquet_piece
 from dmlkit.tables.text import TextPiece, read_text_piece
 
-__all__ = ["Origin", "PieceReader", "find_origin", "to_pandas"]
+__all__ = ["Origin", "PieceReader", "find_origin", "is_table_read", "to_pandas"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_origin(frame: Any) -> Origin:
     >>> find_origin(dd.from_pandas(pd.DataFrame({"a": [1]}), npartitions=1))
     Origin(path='the table', files=[])
     """
-    reads = [read for read in frame.expr.find_operations(FromMap) if _is_ours(read)]
+    reads = [read for read in frame.expr.find_operations(FromMap) if is_table_read(read)]
     if len(reads) != 1:
         return Origin("the table", [])
     pieces = reads[0].iterables[0]
@@ -86,8 +86,9 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _is_ours(read: Any) -> bool:
-    return isinstance(getattr(read, "func", None), PieceReader)
+def is_table_read(read: Any) -> bool:
+    """Tell whether an expression of a Dask frame is what `read_table` returned."""
+    return isinstance(read, FromMap) and isinstance(read.func, PieceReader)
 
 
 def _pandas_friendly(field: pa.Field) -> pa.Field:
