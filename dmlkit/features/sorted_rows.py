@@ -46,20 +46,22 @@ class SortedRows:
 
     def __init__(self, rows: Rows, key: EntityKey, context: Rows | None = None) -> None:
         self.key, self.unit = key, key.unit
-        seen = rows
+        seen, before = rows, 0
         if context is not None and len(context):
-            seen = concatenate([rows.select(context.columns), context])
+            # Mostly earlier rows: times that are sorted as they come need no sort.
+            seen, before = concatenate([context, rows.select(context.columns)]), len(context)
         times = times_of(seen[key.time], key.unit)
         groups, count, missing = entity_numbers([seen[name] for name in key.by], times)
         order = _order_by(groups, count, times)
-        own = order if seen is rows else order[order < len(rows)]
-        self.codes, self.times = groups.take(own), times.take(own)
+        own = order[order >= before] - before if before else order
+        own_groups, own_times = groups[before:], times[before:]
+        self.codes, self.times = own_groups.take(own), own_times.take(own)
         own = order_within_ties(rows, own, self.codes, self.times)
-        order = own if seen is rows else order
+        order = order if before else own
         unseen = missing | (times == NO_TIME)
         if unseen.any():
             groups[unseen] = -1
-            self.codes = groups.take(own)
+            self.codes = own_groups.take(own)
         self.places = own
         self.rows = rows.take(own)
         self.event_codes, self.event_times = self.codes, self.times
