@@ -26,6 +26,13 @@ from dmlkit.metrics.ranking import (
     roc_auc_score,
 )
 from dmlkit.metrics.regression import evaluate_regression
+from dmlkit.metrics.regression_scores import (
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    r2_score,
+    root_mean_squared_error,
+)
 from dmlkit.metrics.results import (
     BinaryEvaluation,
     CalibrationBins,
@@ -62,11 +69,16 @@ __all__ = [
     "f1_score",
     "lift",
     "log_loss",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
     "precision_at_k",
     "precision_recall_curve",
     "precision_score",
+    "r2_score",
     "recall_score",
     "roc_auc_score",
     "roc_curve",
+    "root_mean_squared_error",
     "threshold_at_capacity",
 ]

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.graph import add_up, for_each
+from dmlkit.metrics.side_by_side import added_up, check_lengths, weights_of
 
 __all__ = ["accuracy_score", "balanced_accuracy_score", "confusion_matrix", "f1_score"]
 
@@ -46,17 +46,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> 
     >>> confusion_matrix(truth, found).to_numpy().tolist()
     [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
     """
-    given = [y_true, y_pred, *([] if sample_weight is None else [sample_weight])]
-    if isinstance(y_true, pd.Series):
-        counts = _counts(*given)
-    else:
-        partitions = [getattr(each, "npartitions", None) for each in given]
-        if len(set(partitions)) > 1:
-            raise InputError(
-                f"Labels, predictions and weights have {partitions} partitions. Take all from one "
-                "dask frame."
-            )
-        counts = add_up(for_each(_counts, *(each.to_delayed() for each in given)), _add).compute()
+    counts = added_up(_counts, _add, y_true, y_pred, sample_weight)
     if not len(counts):
         raise InputError("There is no row to judge. Look at the filters before it.")
     classes = sorted({*counts["true"], *counts["found"]})
@@ -123,24 +113,13 @@ def _array(y_true: Any, y_pred: Any, sample_weight: Any) -> Array:
 
 
 def _counts(true: pd.Series, found: pd.Series, weight: pd.Series | None = None) -> pd.DataFrame:
-    if not len(true) == len(found) == (len(true) if weight is None else len(weight)):
-        raise InputError(
-            f"{len(true):,} labels stand beside {len(found):,} predictions in a partition. Take "
-            "both from one frame."
-        )
+    check_lengths(true, found, weight)
     columns = {"true": _plain(true), "found": _plain(found)}
     for name, told in (("true", "label"), ("found", "prediction")):
         missing = int(pd.isna(columns[name]).sum())
         if missing:
             raise InputError(f"{missing:,} rows of a partition have no {told}. Drop them.")
-    weights = np.ones(len(true)) if weight is None else weight.to_numpy(np.float64, na_value=np.nan)
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        raise InputError(
-            f"{int(wrong.sum()):,} rows of a partition have a weight of {weights[wrong][0]:g}. "
-            "Weights are 0 or more."
-        )
-    return _add([pd.DataFrame(columns | {"weight": weights})])
+    return _add([pd.DataFrame(columns | {"weight": weights_of(len(true), weight)})])
 
 
 def _plain(column: pd.Series) -> Any:
