@@ -135,8 +135,9 @@ def _folder() -> str | None:
         return str(distributed.get_worker().local_directory)
     except ValueError:
         # Rows of another worker are put together outside of any task, where none is told.
-        workers = list(distributed.Worker._instances)
-    return str(workers[0].local_directory) if workers else None
+        # One that was closed may still be listed; its folder is gone.
+        folders = [str(worker.local_directory) for worker in distributed.Worker._instances]
+    return next((folder for folder in folders if Path(folder).is_dir()), None)
 
 
 def _as_arrow(column: pd.Series) -> pa.Array:

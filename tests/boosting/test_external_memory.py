@@ -120,6 +120,14 @@ def test_queries_are_ranked_from_files(client: Client) -> None:
     assert models[0].get_booster().save_raw() == models[1].get_booster().save_raw()
 
 
+def test_the_folder_of_a_worker_that_was_closed_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    closed = SimpleNamespace(local_directory=str(tmp_path / "gone"))
+    monkeypatch.setattr(distributed.Worker, "_instances", [closed])
+    assert len(stored(table)) == len(table)
+
+
 def test_stored_rows_are_the_rows_and_go_with_what_holds_them(table: pd.DataFrame) -> None:
     rows = stored(table)
     assert_frame_equal(rows_of(rows), table)
