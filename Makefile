@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Where no uv is, pip brings it; where that fails too, pip does the work.
+# Where no uv is, pip brings it; where that fails too, pip does the work. uv trusts the authorities
+# that it brings along; behind a proxy with one of its own, those of the system.
 INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	[ -x "$$uv" ] || $(BIN)/python -m pip install --quiet uv || true; \
-	if [ -x "$$uv" ]; then "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; \
+	with_uv() { "$$uv" pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e "$$what"; }; \
+	if [ -x "$$uv" ]; then with_uv 2>/dev/null || UV_SYSTEM_CERTS=true with_uv; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
 .PHONY: help install demo test test-long cluster-test check format bench bench-windows lock clean

@@ -159,7 +159,11 @@ def explain_move(frame: Any, steps: Sequence[EntityStep], order: str = "entity")
     strategy = choose_strategy(main, features, order, None, alone=alone)
     if strategy.layout is not None:
         return strategy.told
-    return f"{moved}; {strategy.told}" if strategy.told else moved
+    told = strategy.told
+    if order == "entity":
+        in_place = choose_strategy(main, features, "input", None, alone=alone)
+        told = f"with order='input', {in_place.told}" if in_place.layout is not None else ""
+    return f"{moved}; {told}" if told else moved
 
 
 def _group(frame: Any, steps: Sequence[EntityStep], history: Any) -> Group:

@@ -21,6 +21,7 @@ __all__ = [
     "WholeEntities",
     "keeps_rows",
     "known_layout",
+    "lies_in_ranges",
     "marked_as_ranges",
     "source_of",
 ]
@@ -100,23 +101,30 @@ def keeps_rows(function: Any) -> Any:
     return function
 
 
+def lies_in_ranges(frame: DataFrame, key: EntityKey) -> bool:
+    """Tell whether an earlier step left rows in `HashRanges` by this key."""
+    source = source_of(frame, {*key.by, key.time})
+    return (
+        isinstance(source, _EntityRanges)
+        and source.operand("_partitions") is None
+        and (source.key.by, source.key.time) == (key.by, key.time)
+    )
+
+
 def known_layout(frame: DataFrame, key: EntityKey) -> Layout | None:
-    """Return how rows lie, where that is known.
+    """Return how rows lie, where that is known; the footers of files are read for it.
 
     Parameters
     ----------
     frame : dask.dataframe.DataFrame
     key : EntityKey
     """
-    source = source_of(frame, {*key.by, key.time})
-    if isinstance(source, _EntityRanges):
-        whole = source.operand("_partitions") is None
-        same = (source.key.by, source.key.time) == (key.by, key.time)
-        return HashRanges() if whole and same else None
+    if lies_in_ranges(frame, key):
+        return HashRanges()
     together = any({*_tuple(names)} <= {*key.by} for names in _shuffled_by(frame))
     if together or frame.npartitions == 1:
         return WholeEntities()
-    extents = extents_of(source, [*key.by, key.time])
+    extents = extents_of(source_of(frame, {*key.by, key.time}), [*key.by, key.time])
     if any(_apart(extents[name]) for name in key.by if name in extents):
         return WholeEntities()
     return _slices(extents[key.time], key.unit) if key.time in extents else None

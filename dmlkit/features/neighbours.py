@@ -61,7 +61,9 @@ def _end(
     if reach is None:
         return end
     times = key.times(end)
-    return end.take(np.flatnonzero((times > times.max() - reach) & (times != NO_TIME)))
+    known = times != NO_TIME
+    last = int(times.max())  # a plain number: NO_TIME less the reach would overflow
+    return end.take(np.flatnonzero(known & (times > max(last - reach, NO_TIME))))
 
 
 def _of_entity(rows: Rows, key: EntityKey, entity: np.uint64) -> Rows:

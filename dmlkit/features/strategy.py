@@ -12,6 +12,7 @@ from dmlkit.features.layout import (
     TimeSlices,
     WholeEntities,
     known_layout,
+    lies_in_ranges,
 )
 from dmlkit.features.shuffle import Source, bytes_per_row
 
@@ -73,23 +74,23 @@ def choose_strategy(
     frame = main.frame
     if not alone or partitions not in (None, frame.npartitions):
         return Strategy(None)
-    layout = known_layout(frame, main.key)
-    if isinstance(layout, HashRanges):
+    if lies_in_ranges(frame, main.key):
         return Strategy(
-            layout,
+            HashRanges(),
             "rows are by entity and time already: none is moved, and a partition sees the end of "
             "the one before it where an entity reaches over both",
         )
-    if isinstance(layout, WholeEntities) and order == "input":
+    if order == "entity":  # no other layout has rows in this order: footers are not asked for
+        return Strategy(None)
+    layout = known_layout(frame, main.key)
+    if isinstance(layout, WholeEntities):
         return Strategy(layout, "each entity is in one partition already: no row is moved")
     if isinstance(layout, TimeSlices) and main.reach is not None:
-        return _by_size(layout, main, main.reach, features, order)
+        return _by_size(layout, main, main.reach, features)
     return Strategy(None)
 
 
-def _by_size(
-    layout: TimeSlices, main: Source, reach: int, features: pd.DataFrame, order: str
-) -> Strategy:
+def _by_size(layout: TimeSlices, main: Source, reach: int, features: pd.DataFrame) -> Strategy:
     """Let each partition read back in time, where that moves less than a shuffle."""
     rows = sum(layout.rows)
     seen = [layout.rows_before(number, reach) for number in range(len(layout.rows))]
@@ -98,13 +99,7 @@ def _by_size(
     to_shuffle = rows * (needed + bytes_per_row(features) + BYTES_OF_HOME)
     sizes = f"{sum(seen):,} rows ({format_bytes(to_see)}) of others"
     if to_see > to_shuffle or max(seen, default=0) > MOST_SEEN * max(layout.rows, default=0):
-        if order == "entity":
-            return Strategy(None)
         return Strategy(None, f"to read back in time, partitions would see {sizes}")
-    if order == "entity":
-        return Strategy(
-            None, f"with order='input', partitions would read back in time, and see {sizes} only"
-        )
     return Strategy(
         layout,
         f"partitions read back in time, and see {sizes}, where a shuffle would move "

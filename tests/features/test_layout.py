@@ -208,6 +208,30 @@ def test_rows_may_be_left_out_between_two_steps():
     )
 
 
+@pytest.mark.parametrize("by", ["terminal", ["country", "online"], "booked"])
+def test_entities_of_any_kind_and_rows_without_one_or_a_time_stay_right(by):
+    table = payments(1500)
+    table.loc[table["terminal"] == "3", "time"] = pd.NaT
+    first = TimeWindows(by, "time", ["2d"], {"amount": ["sum"]})
+    second = TimeWindows(by, "time", ["9d", "30d"], {"amount": ["mean"], "card": ["nunique"]})
+    once = first.transform(lazy(table, 5), partitions=12)
+    twice = second.transform(once)
+    assert not any("ranges_of" in str(key) for key in set(twice.dask) - set(once.dask))
+    fresh = second.transform(lazy(table, 3), partitions=1).compute(scheduler="sync")
+    names = ["number", *second.get_feature_names_out()]
+    found = by_number(twice.compute(scheduler="sync")[names])
+    assert_frame_equal(found, by_number(fresh[names]), check_exact=True)
+
+
+def test_footers_are_not_read_where_rows_come_out_by_entity(tmp_path):
+    frame = in_files(tmp_path, slices(payments()))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    SHORT.transform(frame)  # nothing is read before it is computed
+    with pytest.raises(InputError):
+        SHORT.transform(frame, order="input")
+
+
 def test_a_set_after_a_set_moves_nothing():
     first = FeatureSet([SHORT]).transform(lazy(large_entity(), 5), partitions=6)
     assert known_layout(first, KEY) == HashRanges()
@@ -224,7 +248,7 @@ def test_explain_tells_what_would_be_moved_otherwise(tmp_path):
     told = SHORT.explain(frame, order="input")
     assert "partitions read back in time, and see" in told
     assert "where a shuffle would move" in told
-    assert "with order='input', partitions would read back" in SHORT.explain(frame)
+    assert "with order='input', partitions read back in time" in SHORT.explain(frame)
     unknown = SHORT.explain(lazy(payments(), 3), order="input")
     assert "are moved by a hash of card, and its 16 bytes of features come back" in unknown
     whole = lazy(payments(), 4).shuffle("card")
