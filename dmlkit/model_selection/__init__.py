@@ -1,6 +1,10 @@
 """Splits that keep the future, and other rows of the same group, out of the training rows."""
 
+from dmlkit.model_selection.folds import KFold, StratifiedKFold
 from dmlkit.model_selection.grouped import GroupKFold, GroupSplit, count_parts, group_places
+from dmlkit.model_selection.held_out import train_test_split
+from dmlkit.model_selection.rolling import TimeSeriesSplit
+from dmlkit.model_selection.stratified_groups import StratifiedGroupKFold
 from dmlkit.model_selection.temporal import (
     TimeSplit,
     TrainValidationTest,
@@ -11,10 +15,15 @@ from dmlkit.model_selection.temporal import (
 __all__ = [
     "GroupKFold",
     "GroupSplit",
+    "KFold",
+    "StratifiedGroupKFold",
+    "StratifiedKFold",
+    "TimeSeriesSplit",
     "TimeSplit",
     "TrainValidationTest",
     "count_parts",
     "count_periods",
     "drop_known_entities",
     "group_places",
+    "train_test_split",
 ]

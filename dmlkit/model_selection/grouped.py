@@ -18,7 +18,7 @@ from dmlkit.features.hashing import hash_integers, hash_values
 from dmlkit.graph import add_up, for_each
 from dmlkit.model_selection.temporal import TrainValidationTest
 
-__all__ = ["GroupKFold", "GroupSplit", "count_parts", "group_places"]
+__all__ = ["GroupKFold", "GroupSplit", "check_all_there", "count_parts", "group_places"]
 
 
 def group_places(groups: pd.Series, seed: int) -> NDArray[np.float64]:
@@ -35,15 +35,20 @@ def group_places(groups: pd.Series, seed: int) -> NDArray[np.float64]:
     >>> first == third, first == second
     (np.True_, np.False_)
     """
-    missing = int(groups.isna().sum())
-    if missing:
-        raise InputError(
-            f"{missing:,} of {len(groups):,} rows of a partition have no {groups.name!r}. Drop "
-            "them, or fill them in."
-        )
+    check_all_there(groups)
     salt = hash_integers(np.array([seed + 1], dtype=np.int64))
     mixed = hash_integers((hash_values(groups) ^ salt).view(np.int64))
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def check_all_there(column: pd.Series) -> None:
+    """Raise an InputError that counts missing values, if there are any."""
+    missing = int(column.isna().sum())
+    if missing:
+        raise InputError(
+            f"{missing:,} of {len(column):,} rows of a partition have no {column.name!r}. Drop "
+            "them, or fill them in."
+        )
 
 
 @dataclass(frozen=True)
