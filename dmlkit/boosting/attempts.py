@@ -41,8 +41,9 @@ class Failure:
     Attributes
     ----------
     kind : str
-        ``"failed"`` (XGBoost refuses), ``"peer-lost"``, ``"died"``, ``"froze"``, ``"lost"``,
-        ``"task"``, ``"unreachable"`` or ``"stalled"``.
+        ``"failed"`` (XGBoost refuses), ``"peer-lost"``, ``"died"``, ``"memory"`` (the system, which
+        had none left, ended a process), ``"froze"``, ``"lost"``, ``"task"``, ``"unreachable"`` or
+        ``"stalled"``.
     worker, reason : str
     """
 

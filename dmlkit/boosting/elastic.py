@@ -9,7 +9,7 @@ import pickle
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distributed import Client
@@ -24,7 +24,7 @@ from dmlkit.boosting.reach import cause_of_stall
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
 from dmlkit.boosting.shard_host import HostOrders, train_shards
 from dmlkit.boosting.shards import shard_count
-from dmlkit.boosting.training_data import TrainingData
+from dmlkit.boosting.training_data import TrainingData, in_files
 from dmlkit.cluster import lost_workers
 from dmlkit.errors import TrainingError
 
@@ -55,7 +55,8 @@ def train(
 ) -> tuple[Trained, tuple[Restart, ...]]:
     """Train, with a shard of the rows for each worker; small tables in one shard.
 
-    The rows of a shard depend on their order alone, not on partitions or on where they lie.
+    The rows of a shard depend on their order alone, not on partitions or on where they lie. Where
+    a process is ended for want of memory, rows and bins go to files, which makes the same model.
 
     Parameters
     ----------
@@ -105,6 +106,9 @@ def train(
         restarts.add(ended, attempt.rounds, checkpoint)
         patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
         workers = _wait_for_workers(client, len(workers), patience, restarts)
+        if endurance.may_use_files and not plan.external_memory and _was_memory(ended, client):
+            plan = replace(plan, external_memory=True)
+            data, evaluations = in_files(data, evaluations, client, endurance.worker_timeout)
 
 
 @dataclass
@@ -265,6 +269,14 @@ def _was_let_go(failure: Failure, client: Client) -> bool:
     """Tell whether a worker left because somebody wanted it to."""
     lost = (loss["worker"] for loss in lost_workers(client))
     return failure.kind == "unreachable" or (failure.kind == "lost" and failure.worker not in lost)
+
+
+def _was_memory(failure: Failure, client: Client) -> bool:
+    """Tell whether a process was ended for want of memory: by the system, or by a nanny."""
+    if failure.kind != "lost":
+        return failure.kind == "memory"
+    ended = client.get_events("worker-restart-memory") or ()
+    return any(event["worker"] == failure.worker for _, event in ended)
 
 
 def _wait_for_workers(

@@ -30,8 +30,9 @@ PAGES = 4
 #: Bytes of a partition where their number is not known: that of `read_table`.
 PARTITION = 128 << 20
 
-#: Of a worker's limit, what it may take before Dask moves data to disk and pauses it.
-SHARE_OF_LIMIT = 0.7
+#: Of a worker's limit, what it may take before Dask moves data to disk and pauses it; and of what
+#: its machine or container has, what it and the process beside it may take before one is ended.
+SHARE_OF_LIMIT, SHARE_OF_ROOM = 0.7, 0.9
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class MemoryPlan:
         Those that train.
     limit : int
         Of the worker that may take the least; 0 without one.
+    room : int
+        For this worker and the process beside it together; 0 where it is not known.
     raw : int
         Rows as they come, four bytes a value, of all tables.
     loading : int
@@ -84,6 +87,7 @@ class MemoryPlan:
     features: int
     workers: int
     limit: int
+    room: int
     raw: int
     loading: int
     batch: int
@@ -128,8 +132,16 @@ class MemoryPlan:
 
     @property
     def fits(self) -> bool:
-        """Whether the worker stays below the share of its limit at which Dask pauses it."""
+        """Whether Dask pauses no worker, and the system ends none of the processes."""
+        return self._worker_fits and self._both_fit
+
+    @property
+    def _worker_fits(self) -> bool:
         return not self.limit or self.of_worker <= SHARE_OF_LIMIT * self.limit
+
+    @property
+    def _both_fit(self) -> bool:
+        return not self.room or self.peak <= SHARE_OF_ROOM * self.room
 
     @property
     def advice(self) -> str:
@@ -144,10 +156,14 @@ class MemoryPlan:
                 f"(external_memory), {format_bytes(self.in_files().on_disk)} on each. "
                 "More workers would make it faster."
             )
-        needed = self.of_worker / SHARE_OF_LIMIT
-        return (
-            f"It does not fit: give each worker {format_bytes(int(needed))}, or start more of them."
-        )
+        if not self._both_fit:
+            needed = format_bytes(int(self.peak / SHARE_OF_ROOM))
+            return (
+                f"It does not fit: a worker and the process that trains need {needed} together of "
+                "their machine or container. Give them that, or start more workers elsewhere."
+            )
+        needed = format_bytes(int(self.of_worker / SHARE_OF_LIMIT))
+        return f"It does not fit: give each worker {needed}, or start more of them."
 
     def in_files(self) -> "MemoryPlan":
         """Return the plan of the same training with external memory."""
@@ -202,6 +218,7 @@ def plan_memory(
     *,
     workers: int,
     limit: int,
+    room: int = 0,
     threads: int = 1,
     outputs: int = 1,
 ) -> MemoryPlan:
@@ -217,6 +234,8 @@ def plan_memory(
         Those that train.
     limit : int
         Bytes that the worker with the least may take; 0 without a limit.
+    room : int
+        Bytes that are there for it and the process beside it; 0 where that is not known.
     threads : int
         Of each worker.
     outputs : int
@@ -241,6 +260,7 @@ def plan_memory(
         features=training.features,
         workers=workers,
         limit=limit,
+        room=room,
         raw=values * VALUE,
         loading=COPIES_OF_PARTITION * threads * max(table.partition_bytes for table in tables),
         batch=batch,

@@ -12,7 +12,13 @@ from dmlkit.boosting.training_data import TrainingData
 from dmlkit.cluster.sizes import WorkerSizes, sizes_of
 from dmlkit.errors import ConfigurationError
 
-__all__ = ["check_external_memory", "is_too_large", "plan_on_cluster", "plan_on_workers"]
+__all__ = [
+    "check_external_memory",
+    "is_too_large",
+    "may_use_files",
+    "plan_on_cluster",
+    "plan_on_workers",
+]
 
 #: How trees are grown where bins may be kept in files.
 BY_BINS = (None, "auto", "hist")
@@ -65,6 +71,7 @@ def plan_on_workers(
         parameters,
         workers=max(1, min(shards, there.workers)),
         limit=there.limit,
+        room=there.room,
         threads=there.threads,
         outputs=outputs,
     )
@@ -77,7 +84,7 @@ def is_too_large(
     client: Client,
 ) -> bool:
     """Tell whether tables must be kept in files, where that is left to us."""
-    if parameters["external_memory"] != "auto" or parameters.get("tree_method") not in BY_BINS:
+    if not may_use_files(parameters):
         return False
     several = {id(table): table for table in tables}.values()  # one may be evaluated, too
     sizes = [
@@ -85,6 +92,12 @@ def is_too_large(
     ]
     outputs = int(task.parameters.get("num_class", 1))
     return not plan_on_cluster(sizes, parameters, client, outputs).fits
+
+
+def may_use_files(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether it is left to us to keep rows and bins in files, and can be done."""
+    by_bins = parameters.get("tree_method") in BY_BINS
+    return parameters["external_memory"] == "auto" and by_bins
 
 
 def check_external_memory(parameters: Mapping[str, Any]) -> None:

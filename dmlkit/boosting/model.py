@@ -14,14 +14,19 @@ from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.elastic import train
 from dmlkit.boosting.given_table import GivenTable, check_features
 from dmlkit.boosting.memory import MemoryPlan, TableSize
-from dmlkit.boosting.memory_check import check_external_memory, is_too_large, plan_on_cluster
+from dmlkit.boosting.memory_check import (
+    check_external_memory,
+    is_too_large,
+    may_use_files,
+    plan_on_cluster,
+)
 from dmlkit.boosting.objectives import Objective, label_rule
 from dmlkit.boosting.parameters import HANDLED, check_names
 from dmlkit.boosting.plan import History
 from dmlkit.boosting.planning import Start, Trainable, plan_of, start_from
 from dmlkit.boosting.prediction import booster_of, predict_lazily
 from dmlkit.boosting.restarts import Endurance, Restart
-from dmlkit.boosting.training_data import TrainingData, gather
+from dmlkit.boosting.training_data import TrainingData, gather, in_files
 from dmlkit.cluster import connect
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 
@@ -197,8 +202,8 @@ class XGBModel:
         device = choose_device(given["device"], client, patience)
         named = isinstance(given["objective"], str)
         rule = label_rule(given["objective"] if named else self.default_objective)
-        in_files = given["external_memory"] is True
-        data = gather(table, rule, client, worker_timeout=patience, in_files=in_files)
+        files = given["external_memory"] is True
+        data = gather(table, rule, client, worker_timeout=patience, in_files=files)
         task = trainable(data)
         tables = {}
         for number, other in enumerate(watched):
@@ -206,21 +211,18 @@ class XGBModel:
                 found = data
             else:
                 other = _with_features_of(data, other)
-                found = gather(other, rule, client, worker_timeout=patience, in_files=in_files)
+                found = gather(other, rule, client, worker_timeout=patience, in_files=files)
                 if check_evaluation is not None:
                     check_evaluation(other, found, data)
             tables[f"validation_{number}"] = found
         base = Start() if xgb_model is None else start_from(xgb_model, data.features)
-        if not in_files and is_too_large([data, *tables.values()], given, task, client):
-            in_files, stored = True, data.in_files(client, patience)
-            tables = {
-                name: stored if found is data else found.in_files(client, patience)
-                for name, found in tables.items()
-            }
-            data = stored
-        plan = plan_of(given, task, device.name, data, tables, base, in_files)
+        if not files and is_too_large([data, *tables.values()], given, task, client):
+            files = True
+            data, tables = in_files(data, tables, client, patience)
+        plan = plan_of(given, task, device.name, data, tables, base, files)
         _check_start(start, plan.made_for, resume_from)
-        endurance = Endurance(**{name: given[name] for name in ENDURANCE})
+        put_up_with = {name: given[name] for name in ENDURANCE}
+        endurance = Endurance(**put_up_with, may_use_files=may_use_files(given))
         trained, self.restarts_ = train(plan, data, tables, client, endurance, start)
         restore(given["callbacks"], trained.callbacks)
         self._raw, self._history = trained.raw, trained.history

@@ -32,12 +32,15 @@ class Endurance:
         Into how many ranges the rows are cut; None lets their number and the workers decide.
     checkpoint_path : str, Path or None
         Where the last checkpoint is kept too, so that also the client may die.
+    may_use_files : bool
+        Whether rows and bins may go to files where memory does not suffice.
     """
 
     max_restarts: int = 10
     worker_timeout: float = 15.0
     shards: int | None = None
     checkpoint_path: str | Path | None = None
+    may_use_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ def _sentence(failure: Failure) -> str:
     reason = failure.reason.rstrip(".")
     what = {
         "peer-lost": f"A process of the training on worker {failure.worker} lost another one",
+        "memory": f"On worker {failure.worker}, {reason}",
         "died": f"On worker {failure.worker}, {reason}",
         "froze": f"Worker {failure.worker}: {reason}",
         "lost": f"Worker {failure.worker} was lost while training",

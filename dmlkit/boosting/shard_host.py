@@ -25,6 +25,7 @@ from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.launcher import start_process
 from dmlkit.boosting.matrices import batch_rows, batches
 from dmlkit.boosting.memory import bytes_of_bins
+from dmlkit.boosting.memory_kills import count_memory_kills
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.shard_process import Orders
 from dmlkit.boosting.shards import Piece
@@ -167,6 +168,7 @@ class _Shard:
     _worked: float = field(default_factory=time.monotonic)
     _passes: dict[str | None, Iterator[Any]] = field(default_factory=dict)
     _gone: bool = False
+    _memory_kills: int = field(default_factory=count_memory_kills)
 
     def say(self, what: str, content: Any = None) -> None:
         with contextlib.suppress(OSError):  # it ended; the listening thread tells
@@ -215,8 +217,15 @@ class _Shard:
         except (EOFError, OSError):
             self._gone = True
             if not self.ended:
-                why = "out of memory?" if self.cache is None else _left_on_disk(self.cache.parent)
-                self.fail("died", f"its training process was killed ({why}) or crashed")
+                self._fail_of_itself()
+
+    def _fail_of_itself(self) -> None:
+        if count_memory_kills() > self._memory_kills:
+            of = "the system, which had no memory left for it beside its worker"
+            self.fail("memory", f"its training process was killed by {of}")
+        else:
+            why = "by a signal" if self.cache is None else _left_on_disk(self.cache.parent)
+            self.fail("died", f"its training process was killed ({why}) or crashed")
 
     def _pass(self, pieces: list[Piece]) -> Iterator[Any]:
         """Give the rows in batches; of those in files, say where they are, for all at once."""
@@ -301,7 +310,7 @@ def _left_on_disk(folder: Path) -> str:
         left = f", of which {format_bytes(shutil.disk_usage(folder).free)} are left"
     except OSError:  # the worker is ending, too
         left = ""
-    return f"out of memory, or of disk{left}?"
+    return f"by a signal, or out of disk{left}?"
 
 
 def _host_name() -> str:

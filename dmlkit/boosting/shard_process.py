@@ -20,6 +20,7 @@ from xgboost.tracker import RabitTracker
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.effort import Waiting, worked
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
+from dmlkit.boosting.memory_kills import be_ended_first
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
 
@@ -75,6 +76,7 @@ class Orders:
 
 def serve(connection: Connection) -> None:
     """Train as told over the connection, and end."""
+    be_ended_first()
     with_worker = _Worker(connection)
     orders = with_worker.wait_for("orders")
     tracker = None if orders.host is None else _started_tracker(orders.host, orders.shards)

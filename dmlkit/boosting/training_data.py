@@ -1,7 +1,7 @@
 """Rows to train on, held by the workers and checked before training."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from dmlkit.boosting.stored_rows import StoredRows, rows_of, stored
 from dmlkit.errors import InputError
 from dmlkit.graph import for_each
 
-__all__ = ["Summary", "TrainingData", "gather", "wait_for"]
+__all__ = ["Summary", "TrainingData", "gather", "in_files", "wait_for"]
 
 #: Seconds between two looks for frozen workers.
 LOOK = 2.0
@@ -84,12 +84,6 @@ class TrainingData:
         """Into how many shards it can be cut."""
         return self.summary.rows if self.queries is None else len(self.queries)
 
-    def in_files(self, client: Client, worker_timeout: float) -> "TrainingData":
-        """Return the same rows in files of the workers, whose memory is free again then."""
-        parts = client.map(stored, self.parts, pure=False)
-        wait_for(parts, client, 2 * worker_timeout)
-        return replace(self, parts=parts)
-
 
 def gather(
     table: GivenTable,
@@ -151,6 +145,32 @@ def _gathered(
     summary = sum(summaries, Summary(0, {}, {}))
     _raise_problems(summary, table.name)
     return TrainingData(parts, [part.rows for part in summaries], features, summary)
+
+
+def in_files(
+    data: TrainingData,
+    tables: Mapping[str, TrainingData],
+    client: Client,
+    worker_timeout: float,
+) -> tuple[TrainingData, dict[str, TrainingData]]:
+    """Return the same rows in files of the workers, whose memory is free again then.
+
+    Parameters
+    ----------
+    data : TrainingData
+    tables : mapping of str to TrainingData
+        Some may be `data` itself.
+    client : distributed.Client
+    worker_timeout : float
+        As for `gather`.
+    """
+    moved: dict[int, TrainingData] = {}
+    for table in (data, *tables.values()):
+        if id(table) not in moved:
+            parts = client.map(stored, table.parts, pure=False)
+            wait_for(parts, client, 2 * worker_timeout)
+            moved[id(table)] = replace(table, parts=parts)
+    return moved[id(data)], {name: moved[id(table)] for name, table in tables.items()}
 
 
 def wait_for(futures: Sequence[Any], client: Client, silence: float) -> None:

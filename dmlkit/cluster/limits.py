@@ -12,7 +12,7 @@ from pathlib import Path
 from dask.system import CPU_COUNT
 from distributed.system import MEMORY_LIMIT
 
-__all__ = ["Limits", "limits"]
+__all__ = ["Limits", "limits", "memory_here"]
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_GROUPS = Path("/proc/self/cgroup")
@@ -42,6 +42,11 @@ def limits() -> Limits:
             _number(group / "memory.limit_in_bytes"),  # version 1
         ]
     return Limits(max(1, math.ceil(min(cores))), int(min(memory)))
+
+
+def memory_here() -> int:
+    """Return the memory that this process may use, with all others of its container or machine."""
+    return limits().memory
 
 
 def _groups() -> Iterator[Path]:

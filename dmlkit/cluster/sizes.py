@@ -1,11 +1,15 @@
 """How many workers a job has, and what each may use: those of a cluster, or those that would be."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from dask.utils import format_bytes
 from distributed import Client
+from distributed.comm import get_address_host
 
+from dmlkit.cluster.limits import limits, memory_here
 from dmlkit.cluster.local import bytes_of, local_sizes
+from dmlkit.cluster.workers import answers_of_workers
 
 __all__ = ["WorkerSizes", "limit_of_workers", "sizes_here", "sizes_of"]
 
@@ -21,11 +25,15 @@ class WorkerSizes:
         Of each; of the worker that has the fewest.
     limit : int
         Bytes of memory that each may use, of the worker that may use the least; 0 without a limit.
+    room : int
+        Bytes that its machine or container has for it and the processes beside it together; 0 where
+        that is not known.
     """
 
     workers: int
     threads: int
     limit: int
+    room: int = 0
 
     def __str__(self) -> str:
         memory = format_bytes(self.limit) if self.limit else "memory without a limit"
@@ -51,13 +59,26 @@ def sizes_here(
     if workers and memory:
         return WorkerSizes(workers, threads or 1, bytes_of(memory))
     sizes = local_sizes(workers, threads, memory)
-    return WorkerSizes(sizes["n_workers"], sizes["threads_per_worker"], int(sizes["memory_limit"]))
+    count, limit = sizes["n_workers"], int(sizes["memory_limit"])
+    room = max(limits().memory // count, limit)
+    return WorkerSizes(count, sizes["threads_per_worker"], limit, room)
 
 
 def sizes_of(client: Client) -> WorkerSizes:
     """Return the workers of a cluster; of none that are there yet, one of one thread."""
     threads = list(client.nthreads().values()) or [1]
-    return WorkerSizes(len(threads), min(threads), limit_of_workers(client))
+    limit = limit_of_workers(client)
+    return WorkerSizes(len(threads), min(threads), limit, max(_least_room(client), limit))
+
+
+def _least_room(client: Client) -> int:
+    """Return what the place of the worker that has the least has for it; 0 where none tells.
+
+    Workers with one address share what is there, as far as anybody can see.
+    """
+    told = answers_of_workers(client, memory_here)
+    beside = Counter(map(get_address_host, told))
+    return min((told[each] // beside[get_address_host(each)] for each in told), default=0)
 
 
 def limit_of_workers(client: Client) -> int:
