@@ -232,8 +232,10 @@ def _reference(argument: Any) -> Any:
 def _layer(name: str, tasks: Any, keys: list[Any], arguments: Sequence[Any]) -> list[Any]:
     """Put tasks into a graph on top of the graphs of their arguments."""
     flat = [each for argument in arguments for each in _listed(argument)]
-    # Results of one layer share a graph: one of them stands for all.
-    below = {id(each.dask): each for each in flat if isinstance(each, Delayed)}
+    # Results of one layer share a graph: one of them stands for all. Graphs are held until then: a
+    # value that is delayed by itself makes a new one each time, and two could come to one address.
+    given = [(each, each.dask) for each in flat if isinstance(each, Delayed)]
+    below = {id(below): each for each, below in given}
     graph = HighLevelGraph.from_collections(name, tasks, dependencies=list(below.values()))
     return [Delayed(key, graph, layer=name) for key in keys]
 

@@ -1,3 +1,6 @@
+from uuid import uuid4
+
+import dask
 import pytest
 from dask.delayed import Delayed
 from dask.order import order
@@ -12,6 +15,10 @@ def remainders(number: int, divisor: int) -> list[list[int]]:
 
 def put_together(pieces: list[list[int]]) -> list[int]:
     return sorted(value for piece in pieces for value in piece)
+
+
+def total_of(*values: int) -> int:
+    return sum(values)
 
 
 def largest(values: list[int], least: int) -> int:
@@ -89,3 +96,9 @@ def test_steps_run_on_a_cluster(client):
     splits = graph.for_each(remainders, list(range(10)), 4)
     sums = graph.for_each(sum, graph.exchange(splits, 4, put_together))
     assert graph.for_all(sum, sums).compute() == sum(sum(range(each)) for each in range(10))
+
+
+def test_values_that_are_delayed_by_themselves_are_all_there():
+    for _ in range(50):  # their graphs come and go, and addresses with them
+        values = [[dask.delayed(number, name=f"value-{uuid4()}")] for number in range(6)]
+        assert graph.for_each(total_of, *values)[0].compute(scheduler="sync") == 15

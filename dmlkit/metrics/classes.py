@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.metrics.side_by_side import added_up, check_lengths, weights_of
 
-__all__ = ["accuracy_score", "balanced_accuracy_score", "confusion_matrix", "f1_score"]
+__all__ = [
+    "accuracy_score",
+    "balanced_accuracy_score",
+    "confusion_matrix",
+    "counts_of_pairs",
+    "f1_score",
+]
 
 Array = NDArray[np.float64]
+
+#: More pairs of a class and a predicted one are those of an identifier.
+MOST_PAIRS = 1_000_000
 
 AVERAGES = ("macro", "micro", "weighted")
 
@@ -46,7 +55,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> 
     >>> confusion_matrix(truth, found).to_numpy().tolist()
     [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
     """
-    counts = added_up(_counts, _add, y_true, y_pred, sample_weight)
+    counts = counts_of_pairs(y_true, y_pred, sample_weight)
     if not len(counts):
         raise InputError("There is no row to judge. Look at the filters before it.")
     classes = sorted({*counts["true"], *counts["found"]})
@@ -108,6 +117,18 @@ def f1_score(
     return float(scores.mean() if average == "macro" else scores @ rows / rows.sum())
 
 
+def counts_of_pairs(y_true: Any, y_pred: Any, sample_weight: Any = None) -> pd.DataFrame:
+    """Return the weight of each pair of a class and a predicted one that occurs, in one pass.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns ``true``, ``found`` and ``weight``.
+    """
+    counts: pd.DataFrame = added_up(_counts, _add, y_true, y_pred, sample_weight)
+    return counts
+
+
 def _array(y_true: Any, y_pred: Any, sample_weight: Any) -> Array:
     return confusion_matrix(y_true, y_pred, sample_weight=sample_weight).to_numpy(np.float64)
 
@@ -128,4 +149,11 @@ def _plain(column: pd.Series) -> Any:
 
 def _add(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)
-    return rows.groupby(["true", "found"], as_index=False)[["weight"]].sum()
+    counts = rows.groupby(["true", "found"], as_index=False)[["weight"]].sum()
+    if len(counts) > MOST_PAIRS:
+        raise InputError(
+            f"There are more than {MOST_PAIRS:,} pairs of a label and a prediction, such as "
+            f"{counts['true'].iloc[0]!r} and {counts['found'].iloc[0]!r}: one is an identifier. "
+            "Give classes."
+        )
+    return counts

@@ -1,6 +1,7 @@
 """Metrics of scores as probabilities: log loss, Brier score, calibration and their histogram."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.metrics.class_probabilities import log_loss_of_classes, of_classes
 from dmlkit.metrics.lines import Totals
 from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.results import CalibrationBins, ScoreHistogram
@@ -38,16 +40,25 @@ class _Sum(NamedTuple):
     example: float
 
 
-def log_loss(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+def log_loss(
+    y_true: Any,
+    y_score: Any,
+    *,
+    sample_weight: Any = None,
+    labels: Sequence[Any] | None = None,
+) -> float:
     """Mean negative logarithm of the probability given to what happened.
 
     Parameters
     ----------
     y_true : (n,) dask Series or Array, or anything like a NumPy array
-        0 or 1.
-    y_score : (n,) like y_true
-        The probability of 1. Clipped by the spacing of its float type, as scikit-learn does.
+        0 or 1, or labels of several classes.
+    y_score : (n,) like y_true, or (n, classes) DataFrame or array
+        The probability of 1, or of each class. Clipped by the spacing of its float type, as
+        scikit-learn does.
     sample_weight : (n,) like y_true, optional
+    labels : sequence, optional
+        The class of each column, where the columns are not called after them.
 
     Returns
     -------
@@ -67,6 +78,8 @@ def log_loss(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
     >>> round(log_loss([1, 0, 0, 1], [0.9, 0.1, 0.2, 0.65]), 6)
     0.216162
     """
+    if of_classes(y_score):
+        return log_loss_of_classes(y_true, y_score, sample_weight, labels)
     source = scored_rows(y_true, y_score, sample_weight)
     return float(compute_metrics(source, [logarithmic_loss(source.epsilon)])[0])
 

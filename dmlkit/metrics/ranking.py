@@ -1,12 +1,15 @@
 """Metrics of how well scores rank positives before negatives; probabilities are not asked for."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.metrics.class_probabilities import of_classes
+from dmlkit.metrics.class_ranking import roc_auc_of_classes
 from dmlkit.metrics.lines import Totals
 from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.rows import scored_rows
@@ -25,7 +28,15 @@ __all__ = [
 ]
 
 
-def roc_auc_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> float:
+def roc_auc_score(
+    y_true: Any,
+    y_score: Any,
+    *,
+    sample_weight: Any = None,
+    multi_class: str = "raise",
+    average: str = "macro",
+    labels: Sequence[Any] | None = None,
+) -> float:
     """Area under the receiver operating characteristic, exact on any partitioning.
 
     The probability that a positive has a higher score than a negative, ties counted half.
@@ -33,11 +44,18 @@ def roc_auc_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> fl
     Parameters
     ----------
     y_true : (n,) dask Series or Array, or anything like a NumPy array
-        0 or 1.
-    y_score : (n,) like y_true
-        Of the same frame, so that partitions match; divisions may be unknown.
+        0 or 1, or labels of several classes.
+    y_score : (n,) like y_true, or (n, classes) DataFrame or array
+        Of the same frame, so that partitions match; divisions may be unknown. Of several classes
+        all columns of ``predict_proba``.
     sample_weight : (n,) like y_true, optional
         Not negative.
+    multi_class : {"raise", "ovr", "ovo"}
+        With several classes: one against the rest, or the mean over pairs of classes.
+    average : {"macro", "weighted"}
+        With several classes, the plain mean or that by the rows of each.
+    labels : sequence, optional
+        The class of each column, where the columns are not called after them.
 
     Returns
     -------
@@ -50,13 +68,23 @@ def roc_auc_score(y_true: Any, y_score: Any, *, sample_weight: Any = None) -> fl
 
     Notes
     -----
-    The same number as `sklearn.metrics.roc_auc_score`, to rounding; no column is gathered.
+    The same number as `sklearn.metrics.roc_auc_score`, to rounding; no column is gathered. Of
+    several classes, all is counted in one pass too.
 
     Examples
     --------
     >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
+    if of_classes(y_score) and multi_class != "raise":
+        return roc_auc_of_classes(
+            y_true,
+            y_score,
+            sample_weight,
+            multi_class=multi_class,
+            average=average,
+            labels=labels,
+        )
     return _metric(roc_auc(), y_true, y_score, sample_weight)
 
 

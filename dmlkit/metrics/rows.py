@@ -203,7 +203,8 @@ def _column(name: str, values: Any) -> Any:
     if getattr(values, "ndim", 1) != 1:
         raise InputError(
             f"The {name} has {values.ndim} dimensions, but one number per row is needed. "
-            "Of predict_proba take the column of class 1."
+            "Of predict_proba take the column of class 1; of several classes give "
+            "multi_class='ovr' or 'ovo'."
         )
     if isinstance(values, da.Array):
         return dd.from_dask_array(values)
