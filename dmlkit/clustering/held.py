@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
 from dmlkit.graph import add_up, for_each
-from dmlkit.linear_model.blocks import names_of, numbers_of, parts_beside, weights_in
+from dmlkit.linear_model.blocks import names_of, narrow_numbers_of, parts_beside, weights_in
 from dmlkit.positions import starts_of
 
 __all__ = ["Held", "hold"]
@@ -93,14 +93,14 @@ def hold(X: Any, sample_weight: Any = None) -> Held:
         scheduler = "synchronous"
         # A name of its own: else dask would hash all the rows.
         name = f"rows-{uuid.uuid4()}"
-        parts = [dask.delayed(_narrow_numbers(X), name=name, traverse=False)]
+        parts = [dask.delayed(narrow_numbers_of(X), name=name, traverse=False)]
         weights = [None if sample_weight is None else _weights(X, sample_weight)]
     else:
         scheduler = None
         columns = [] if sample_weight is None else [sample_weight]
         frames, *beside = parts_beside(X, columns)
         weights = for_each(_weights, frames, *beside) if beside else [None] * len(frames)
-        parts = for_each(_narrow_numbers, frames)
+        parts = for_each(narrow_numbers_of, frames)
         parts, weights = map(list, dask.persist(parts, weights))
     spreads: list[Spread] = dask.compute(for_each(_spread, parts), scheduler=scheduler)[0]
     rows = sum(spread.rows for spread in spreads)
@@ -112,12 +112,6 @@ def hold(X: Any, sample_weight: Any = None) -> Held:
     )
     starts = starts_of([spread.rows for spread in spreads])
     return Held(parts, weights, starts, rows, mean, squares / rows, features, scheduler)
-
-
-def _narrow_numbers(part: pd.DataFrame) -> NDArray[Any]:
-    """Return a partition as float32 where that holds all its columns exactly, else as float64."""
-    exact = all(isinstance(each, np.dtype) and np.can_cast(each, "f4") for each in part.dtypes)
-    return np.ascontiguousarray(numbers_of(part, np.float32 if exact else np.float64))
 
 
 def _weights(part: pd.DataFrame, column: Any) -> NDArray[np.float64]:

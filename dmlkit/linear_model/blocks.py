@@ -16,9 +16,11 @@ from dmlkit.graph import add_up, for_each
 __all__ = [
     "Block",
     "Blocks",
+    "block_of",
     "blocks_of",
     "map_rows",
     "names_of",
+    "narrow_numbers_of",
     "numbers_of",
     "parts_beside",
     "weights_in",
@@ -31,12 +33,13 @@ class Block:
 
     Attributes
     ----------
-    design : (n, features) float64 array
+    design : (n, features) float32 or float64 array
+        Row after row; float32 where that holds all columns exactly.
     label, weight : (n,) float64 array
         Rows with a weight of 0 are left out.
     """
 
-    design: NDArray[np.float64]
+    design: NDArray[Any]
     label: NDArray[np.float64]
     weight: NDArray[np.float64]
 
@@ -79,8 +82,8 @@ def blocks_of(X: Any, y: Any, sample_weight: Any = None) -> Blocks:
     names = names_of(X)
     columns = [y] if sample_weight is None else [y, sample_weight]
     if isinstance(X, pd.DataFrame):
-        return Blocks([_block(X, *columns)], names)
-    return Blocks(list(dask.persist(*for_each(_block, *parts_beside(X, columns)))), names)
+        return Blocks([block_of(X, *columns)], names)
+    return Blocks(list(dask.persist(*for_each(block_of, *parts_beside(X, columns)))), names)
 
 
 def parts_beside(X: Any, columns: Sequence[Any]) -> list[list[Any]]:
@@ -141,11 +144,12 @@ def _mapped(part: pd.DataFrame, function: Callable[..., Any], columns: Any) -> A
     return pd.DataFrame(values, index=part.index, columns=list(columns))
 
 
-def _block(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
+def block_of(X: pd.DataFrame, y: Any, weight: Any = None) -> Block:
+    """Return a partition as a block, without the rows that have no weight."""
     label, weights = _numbers_in(y, "label"), weights_in(weight, len(y))
     if not len(X) == len(label) == len(weights):
         raise InputError(f"A partition has {len(X):,} rows, but {len(label):,} labels.")
-    design = numbers_of(X)
+    design = narrow_numbers_of(X)
     if weights.all():
         return Block(design, label, weights)
     there = weights > 0
@@ -179,6 +183,18 @@ def _numbers_in(column: Any, name: str) -> NDArray[np.float64]:
     return numbers
 
 
+def narrow_numbers_of(part: pd.DataFrame) -> NDArray[Any]:
+    """Return a partition row after row, as float32 where that holds all its columns exactly.
+
+    Raises
+    ------
+    InputError
+        A column is no number, or a value is missing or infinite.
+    """
+    exact = all(isinstance(each, np.dtype) and np.can_cast(each, "f4") for each in part.dtypes)
+    return np.ascontiguousarray(numbers_of(part, np.float32 if exact else np.float64))
+
+
 def numbers_of(part: pd.DataFrame, dtype: Any = np.float64) -> NDArray[Any]:
     """Return a part of a table as numbers.
 
@@ -194,6 +210,9 @@ def numbers_of(part: pd.DataFrame, dtype: Any = np.float64) -> NDArray[Any]:
                 "(dmlkit.preprocessing)."
             )
     values = part.to_numpy(dtype=dtype, na_value=np.nan)
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # so is each of them: this needs no memory
+            return values
     bad = ~np.isfinite(values)
     if bad.any():
         column = part.columns[int(np.argmax(bad.any(axis=0)))]

@@ -10,8 +10,10 @@ from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model.blocks import blocks_of, map_rows
 from dmlkit.linear_model.losses import Tweedie
-from dmlkit.linear_model.newton import Minimum, Penalised, Totals, minimised, totals_of
+from dmlkit.linear_model.newton import minimised
+from dmlkit.linear_model.penalised import Penalised, Totals, totals_of
 from dmlkit.linear_model.prediction import fitted_features
+from dmlkit.linear_model.sampled_start import starts_of
 
 __all__ = ["GammaRegressor", "PoissonRegressor", "TweedieRegressor"]
 
@@ -259,13 +261,15 @@ def _fitted(model: Any, loss: Tweedie, X: Any, y: Any, sample_weight: Any) -> An
         raise ConfigurationError(f"alpha is {model.alpha}; it must be 0 or more.")
     blocks = blocks_of(X, y, sample_weight)
     totals = totals_of(blocks, loss)
-    start = _start(totals, loss, model.fit_intercept)
+    intercept = _start(totals, loss, model.fit_intercept)
     centre = totals.centre(model.fit_intercept)
     # scikit-learn penalises the mean loss, not the sum.
     l2 = model.alpha * totals.weight
-    penalised = Penalised(blocks, loss, 0.0, l2, centre, model.fit_intercept)
-    found: Minimum = minimised(penalised, start, model.tol, model.max_iter, type(model).__name__)
-    model.coef_, model.intercept_, model.n_iter_ = found
+    penalised = Penalised(blocks, loss, (0.0, l2), centre, model.fit_intercept)
+    starts = starts_of(penalised, totals.rows, penalised.start(intercept))
+    found = minimised(penalised, starts, model.tol, model.max_iter, type(model).__name__)
+    model.coef_, model.intercept_ = penalised.about_zero(found.point)
+    model.n_iter_ = found.passes
     model.feature_names_in_ = np.array(blocks.features, dtype=object)
     return model
 

@@ -1,30 +1,39 @@
-"""`LogisticRegression`: two classes, L1 and L2 penalties, Newton's method over the partitions."""
+"""`LogisticRegression`: classes, L1 and L2 penalties, Newton's method over the partitions."""
 
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
-from dmlkit.linear_model.blocks import blocks_of, map_rows
+from dmlkit.linear_model.blocks import Blocks, map_rows
 from dmlkit.linear_model.elastic_net import check_share
+from dmlkit.linear_model.labels import class_blocks_of
 from dmlkit.linear_model.losses import Logistic, sigmoid
-from dmlkit.linear_model.newton import Penalised, Totals, minimised, totals_of
+from dmlkit.linear_model.multinomial import Multinomial
+from dmlkit.linear_model.newton import minimised
+from dmlkit.linear_model.penalised import Penalised, Totals, totals_of
 from dmlkit.linear_model.prediction import fitted_features
+from dmlkit.linear_model.sampled_start import starts_of
 
 __all__ = ["LogisticRegression"]
 
 Vector = NDArray[np.float64]
 
+#: With more of them, their Hessian would not fit a usual client.
+MOST_COEFFICIENTS = 10_000
+
 
 @dataclass(eq=False)
 class LogisticRegression:
-    """Logistic regression of two classes.
+    """Logistic regression of two classes or more.
 
-    Each step of Newton's method is one pass over rows that stay on the workers; the client solves
-    a system as large as there are features. Some six to ten steps are enough.
+    Each step of Newton's method is one pass over rows that stay on the workers. Of a large table a
+    sample says where to start: three to six passes over all rows are enough then, else some ten.
 
     Parameters
     ----------
@@ -41,17 +50,22 @@ class LogisticRegression:
 
     Attributes
     ----------
-    coef_ : (1, features) float64 array
-    intercept_ : (1,) float64 array
-    classes_ : (2,) int64 array
+    coef_ : (1, features) or (classes, features) float64 array
+        Of two classes one row, of the second one.
+    intercept_ : (1,) or (classes,) float64 array
+    classes_ : (classes,) array
+        Sorted.
     n_iter_ : int
+        Passes over all rows.
     feature_names_in_ : (features,) object array
 
     Notes
     -----
     The solution of `sklearn.linear_model.LogisticRegression` within 1e-6 where that has converged.
-    Without a penalty there is none for classes that a plane separates. Memory on the client grows
-    with the square of the features: some thousand at most.
+    Without a penalty there is none for classes that a plane separates. Several classes are told
+    apart together (multinomial): the Hessian of some rows steers the steps, the gradient of all
+    says where they end. A matrix as large as there are coefficients, those of all classes, is
+    solved on the client: some thousand are the most.
 
     References
     ----------
@@ -64,6 +78,8 @@ class LogisticRegression:
     >>> model = LogisticRegression().fit(table, pd.Series([0, 0, 1, 1]))
     >>> model.predict(table).tolist(), model.coef_.round(3).tolist()
     ([0, 0, 1, 1], [[0.958]])
+    >>> LogisticRegression(C=10).fit(table, pd.Series(list("aabc"))).predict(table).tolist()
+    ['a', 'a', 'b', 'c']
     """
 
     C: float = 1.0
@@ -80,7 +96,7 @@ class LogisticRegression:
         X : dask or pandas DataFrame
             Numbers without missing values.
         y : Series like X
-            0 and 1.
+            Labels of any type that can be sorted.
         sample_weight : Series like X, optional
 
         Raises
@@ -93,30 +109,36 @@ class LogisticRegression:
         if not self.C > 0:
             raise ConfigurationError(f"C is {self.C}; it must be above 0.")
         check_share(self.l1_ratio)
-        blocks = blocks_of(X, y, sample_weight)
-        totals = totals_of(blocks, Logistic())
-        _checked(totals)
-        centre = totals.centre(self.fit_intercept)
-        l1, l2 = self.l1_ratio / self.C, (1 - self.l1_ratio) / self.C
-        penalised = Penalised(blocks, Logistic(), l1, l2, centre, self.fit_intercept)
-        found = minimised(penalised, 0.0, self.tol, self.max_iter, "LogisticRegression")
-        self.coef_ = found.coefficients[None]
-        self.intercept_ = np.array([found.intercept])
+        blocks, labels = class_blocks_of(X, y, sample_weight)
+        totals = totals_of(blocks)
+        problem = self._problem(blocks, labels, totals)
+        starts = starts_of(problem, totals.rows, problem.start())
+        found = minimised(problem, starts, self.tol, self.max_iter, "LogisticRegression")
+        coefficients, intercept = problem.about_zero(found.point)
+        self.coef_ = np.atleast_2d(coefficients)
+        self.intercept_ = np.atleast_1d(intercept)
         self.n_iter_ = found.passes
-        self.classes_ = np.array([0, 1])
+        self.classes_ = pd.Series(labels).to_numpy()
         self.feature_names_in_ = np.array(blocks.features, dtype=object)
         return self
 
     def decision_function(self, X: Any) -> Any:
-        """Return the log-odds of class 1, lazily: a Series like `X`."""
-        return map_rows(self._margin, X, fitted_features(self), "score")
+        """Return the log-odds of the second class, lazily: a Series like `X`.
+
+        Of several classes a frame like `X` with the margin of each, which sum up to 0.
+        """
+        features = fitted_features(self)
+        if len(self.classes_) == 2:
+            return map_rows(lambda design: self._margins(design)[:, 0], X, features, "score")
+        return map_rows(self._margins, X, features, self.classes_.tolist())
 
     def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class, lazily: a frame like `X` with the columns 0, 1."""
-        return map_rows(self._probabilities, X, fitted_features(self), (0, 1))
+        """Return the probability of each class, lazily: a frame like `X` with a column for each."""
+        features = fitted_features(self)
+        return map_rows(self._probabilities, X, features, self.classes_.tolist())
 
     def predict(self, X: Any) -> Any:
-        """Return the more probable class, lazily: a Series like `X`."""
+        """Return the most probable class, lazily: a Series like `X`, of the labels' type."""
         return map_rows(self._labels, X, fitted_features(self), "prediction")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
@@ -131,23 +153,38 @@ class LogisticRegression:
     def __sklearn_tags__(self) -> Any:
         return tags_of("classifier")
 
-    def _margin(self, design: Vector) -> Vector:
-        margin: Vector = design @ self.coef_[0] + self.intercept_[0]
-        return margin
+    def _problem(self, blocks: Blocks, labels: list[Any], totals: Totals) -> Any:
+        count = len(labels)
+        if count < 2:
+            raise InputError(
+                f"All {totals.rows:,} labels are {labels[0]!r}. Two classes are needed at least."
+            )
+        centre = totals.centre(self.fit_intercept)
+        penalties = (self.l1_ratio / self.C, (1 - self.l1_ratio) / self.C)
+        if count == 2:
+            return Penalised(blocks, Logistic(), penalties, centre, self.fit_intercept)
+        if count * (len(centre) + 1) > MOST_COEFFICIENTS:
+            raise InputError(
+                f"{count:,} classes (such as {labels[0]!r} and {labels[1]!r}) of {len(centre):,} "
+                f"columns have more than {MOST_COEFFICIENTS:,} coefficients. Put rare classes "
+                "together, take fewer columns, or take XGBClassifier."
+            )
+        return Multinomial(blocks, totals.rows, count, penalties, centre, self.fit_intercept)
+
+    def _margins(self, design: Vector) -> Vector:
+        margins: Vector = design @ self.coef_.T + self.intercept_
+        return margins
 
     def _probabilities(self, design: Vector) -> Vector:
-        chance = sigmoid(self._margin(design))
+        margins = self._margins(design)
+        if len(self.classes_) > 2:
+            chances: Vector = softmax(margins, axis=1)
+            return chances
+        chance = sigmoid(margins[:, 0])
         return np.column_stack([1 - chance, chance])
 
-    def _labels(self, design: Vector) -> Vector:
-        return (self._margin(design) > 0).astype(np.int64)
-
-
-def _checked(totals: Totals) -> None:
-    positives = totals.labels
-    negatives = totals.rows - totals.outside - positives
-    if totals.outside or 0 in (negatives, positives):
-        raise InputError(
-            f"Of {totals.rows:,} labels, {negatives:,.0f} are 0 and {positives:,.0f} are 1. "
-            "Both are needed, and no others."
-        )
+    def _labels(self, design: Vector) -> Any:
+        margins = self._margins(design)
+        two = len(self.classes_) == 2
+        place = (margins[:, 0] > 0).astype(np.int64) if two else margins.argmax(axis=1)
+        return pd.Series(self.classes_.tolist()).array.take(place)

@@ -23,6 +23,11 @@ class Losses(NamedTuple):
 class Loss(Protocol):
     """A loss that is 0 where a prediction is the label."""
 
+    @property
+    def bends(self) -> bool:
+        """Whether labels that are far off can bend it downwards."""
+        ...
+
     def outside(self, label: Vector) -> int:
         """Count labels that it is not defined for."""
         ...
@@ -39,15 +44,18 @@ class Loss(Protocol):
 class Logistic:
     """Of a class, 0 or 1, whose log-odds are the margin."""
 
+    bends = False
+
     def outside(self, label: Vector) -> int:
         """Count labels that are neither class."""
         return int(((label != 0) & (label != 1)).sum())
 
     def of(self, label: Vector, margin: Vector, *, expected: bool) -> Losses:  # noqa: ARG002
         """Return what margins cost."""
-        chance = sigmoid(margin)
-        # log(1 + exp(margin)) - label * margin, without overflow.
-        value = np.logaddexp(0, margin) - label * margin
+        # Of the size of the margin alone, which nothing overflows at.
+        small = np.exp(-np.abs(margin))
+        chance = np.where(margin < 0, small, 1.0) / (1 + small)
+        value = np.log1p(small) + np.maximum(margin, 0) - label * margin
         return Losses(value, chance - label, chance * (1 - chance))
 
 
@@ -69,6 +77,8 @@ class Tweedie:
 
     power: float
     log: bool
+
+    bends = True
 
     def outside(self, label: Vector) -> int:
         """Count labels that have no chance: negative ones, and from a power of 2 on 0."""

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.graph import add_up, for_each
 from dmlkit.linear_model.blocks import names_of, numbers_of, parts_beside, weights_in
+from dmlkit.linear_model.labels import coded, union_of
 
-__all__ = ["ByClass", "Rows", "class_priors", "learnt_by_class", "union_of"]
+__all__ = ["ByClass", "Rows", "class_priors", "learnt_by_class"]
 
 Array = NDArray[np.float64]
-
-#: More classes than this are no classes but numbers or names.
-MOST_CLASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -105,32 +103,6 @@ def learnt_by_class(
     return found
 
 
-def union_of(labels: Sequence[list[Any]]) -> tuple[list[Any], list[NDArray[np.int64]]]:
-    """Return all labels, sorted, and the places of those of each list among them.
-
-    Examples
-    --------
-    >>> union, places = union_of([["b"], ["a", "b"]])
-    >>> union, [each.tolist() for each in places]
-    (['a', 'b'], [[1], [0, 1]])
-    """
-    together = set().union(*labels)
-    try:
-        union = sorted(together)
-    except TypeError as error:
-        kinds = " and ".join(
-            repr(name) for name in sorted({type(each).__name__ for each in together})
-        )
-        raise InputError(f"Labels must be of one type, but here are {kinds}.") from error
-    if len(union) > MOST_CLASSES:
-        raise InputError(
-            f"The labels have more than {MOST_CLASSES:,} different values, such as {union[0]!r}: "
-            "these are no classes."
-        )
-    numbers = {label: number for number, label in enumerate(union)}
-    return union, [np.array([numbers[label] for label in each], np.int64) for each in labels]
-
-
 def class_priors(weight: Array, given: Any, *, as_in_table: bool) -> Array:
     """Return the chance of each class before anything is known of a row.
 
@@ -153,18 +125,12 @@ def class_priors(weight: Array, given: Any, *, as_in_table: bool) -> Array:
 
 
 def _look(learn: Callable[[Rows], Any], X: pd.DataFrame, y: Any, weight: Any = None) -> ByClass:
-    labels, weights = pd.Series(y), weights_in(weight, len(y))
-    if not len(X) == len(labels) == len(weights):
-        raise InputError(f"A partition has {len(X):,} rows, but {len(labels):,} labels.")
-    missing = int(labels.isna().sum())
-    if missing:
-        raise InputError(
-            f"Column {labels.name!r} has {missing:,} rows of a partition without a label. Leave "
-            "them out first."
-        )
+    codes, distinct = coded(y)
+    weights = weights_in(weight, len(codes))
+    if not len(X) == len(codes) == len(weights):
+        raise InputError(f"A partition has {len(X):,} rows, but {len(codes):,} labels.")
     values = numbers_of(X)
-    codes, distinct = pd.factorize(labels, sort=False)
-    union, (places,) = union_of([distinct.tolist()])
+    union, (places,) = union_of([distinct])
     codes = places[codes]
     order = np.argsort(codes, kind="stable")
     codes = codes[order]

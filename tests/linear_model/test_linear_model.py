@@ -85,7 +85,7 @@ def test_mistakes_are_told(table) -> None:
     X, y = table[FEATURES], table["label"]
     with pytest.raises(InputError, match="Column 'x0' has 1 rows"):
         LogisticRegression().fit(X.assign(x0=X["x0"].where(X.index > 0)), y)
-    with pytest.raises(InputError, match="3,000 are 0 and 0 are 1"):
+    with pytest.raises(InputError, match="All 3,000 labels are 0"):
         LogisticRegression().fit(X, y * 0)
     with pytest.raises(InputError, match="Column 'x1' is str"):
         LinearRegression().fit(X.assign(x1="a"), y)
