@@ -40,14 +40,16 @@ def set_parameters(estimator: Any, /, **parameters: Any) -> None:
         setattr(estimator, name, value)
 
 
-def tags_of(kind: str) -> Any:
+def tags_of(kind: str, *, allow_nan: bool = False) -> Any:
     """Return what scikit-learn's own tools want to know of an estimator, as ``__sklearn_tags__``.
 
     Parameters
     ----------
     kind : str
-        "classifier", "regressor", "clusterer", "density_estimator", "outlier_detector" or
-        "transformer".
+        "classifier", "regressor", "ranker", "clusterer", "density_estimator", "outlier_detector"
+        or "transformer".
+    allow_nan : bool
+        Whether values may be missing.
     """
     from sklearn.utils import (
         ClassifierTags,
@@ -60,10 +62,10 @@ def tags_of(kind: str) -> Any:
 
     return Tags(
         estimator_type=None if kind == "transformer" else kind,
-        target_tags=TargetTags(required=kind in ("classifier", "regressor")),
+        target_tags=TargetTags(required=kind in ("classifier", "regressor", "ranker")),
         transformer_tags=TransformerTags() if kind in ("transformer", "clusterer") else None,
         classifier_tags=ClassifierTags() if kind == "classifier" else None,
         regressor_tags=RegressorTags() if kind == "regressor" else None,
         # Columns are known by their names: a table is a frame.
-        input_tags=InputTags(two_d_array=False),
+        input_tags=InputTags(two_d_array=False, allow_nan=allow_nan),
     )

@@ -5,7 +5,10 @@ Every one derives from `DmlkitError` and from the built-in that fits, so that bo
 """
 
 import difflib
+import sys
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 __all__ = [
     "BundleError",
@@ -70,7 +73,43 @@ class BundleError(DmlkitError, ValueError):
 
 
 class NotFittedError(DmlkitError, ValueError, AttributeError):
-    """An estimator or feature step is used before `fit`."""
+    """An estimator or feature step is used before `fit`.
+
+    It is scikit-learn's error of that name, too, so that both can be caught.
+
+    Examples
+    --------
+    >>> import sklearn.exceptions
+    >>> try:
+    ...     raise NotFittedError("Call fit first.")
+    ... except sklearn.exceptions.NotFittedError as error:
+    ...     print(error)
+    Call fit first.
+    """
+
+    def __new__(cls, *args: object) -> "NotFittedError":
+        """Make it of a class that derives from scikit-learn's, where somebody could know that."""
+        return super().__new__(_with_sklearn() if cls is NotFittedError else cls, *args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its public name: the class with scikit-learn's may not be there yet where it goes.
+        return NotFittedError, self.args, self.__dict__ or None
+
+
+def _with_sklearn() -> type[NotFittedError]:
+    """Return the error as a class of scikit-learn's besides, if that was imported.
+
+    Importing it takes longer than all that a command line needs to show its help, and where it was
+    not imported nobody can catch its error.
+    """
+    theirs = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", None)
+    return NotFittedError if theirs is None else _derived(theirs)
+
+
+@cache
+def _derived(theirs: type[Exception]) -> type[NotFittedError]:
+    named = {"__module__": __name__, "__doc__": NotFittedError.__doc__}
+    return type("NotFittedError", (NotFittedError, theirs), named)
 
 
 class TrainingError(DmlkitError, RuntimeError):

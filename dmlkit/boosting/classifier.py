@@ -107,6 +107,7 @@ class XGBClassifier(XGBModel):
     [0, 0, 1, 1]
     """
 
+    kind = "classifier"
     default_objective = "binary:logistic"
     objectives = CLASSIFICATION
 

@@ -28,6 +28,7 @@ from dmlkit.boosting.prediction import booster_of, predict_lazily
 from dmlkit.boosting.restarts import Endurance, Restart
 from dmlkit.boosting.training_data import TrainingData, gather, in_files
 from dmlkit.cluster import connect
+from dmlkit.declared import tags_of
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 
 __all__ = ["XGBModel", "evaluation_tables"]
@@ -41,6 +42,9 @@ class XGBModel:
 
     `XGBClassifier`, `XGBRegressor` and `XGBRanker` are the ones to use; parameters are there.
     """
+
+    #: What scikit-learn calls an estimator like this.
+    kind: str
 
     #: The estimator's objective where none is given, and those that it takes.
     default_objective: str
@@ -94,6 +98,12 @@ class XGBModel:
         self._check(parameters)
         self._parameters |= parameters
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        return tags_of(self.kind, allow_nan=True)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._raw is not None
 
     def __repr__(self) -> str:
         given = ", ".join(

@@ -61,6 +61,7 @@ class XGBRanker(XGBModel):
     True
     """
 
+    kind = "ranker"
     default_objective = "rank:ndcg"
     objectives = RANKING
 

@@ -70,6 +70,7 @@ class XGBRegressor(XGBModel):
     [8.0, 8.0, 2.0, 2.0]
     """
 
+    kind = "regressor"
     default_objective = "reg:squarederror"
     objectives = REGRESSION
 

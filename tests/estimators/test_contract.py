@@ -1,5 +1,8 @@
 """What holds for every estimator that dmlkit exports: each is in the table, none is left out."""
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,8 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+import sklearn.exceptions
+from sklearn.base import clone, is_classifier, is_clusterer, is_regressor
 from sklearn.utils import estimator_checks
 from sklearn.utils.validation import check_is_fitted
 
@@ -115,8 +119,7 @@ def test_results_are_those_of_scikit_learn(name: str) -> None:
 def test_it_is_cloned_and_kept_without_pickle(name: str, tmp_path: Path) -> None:
     entry = ENTRIES[name]
     estimator = trained(entry, laid_out(table(), 3) if entry.trains_on_workers else table())
-    if not entry.trains_on_workers:
-        check_is_fitted(estimator)
+    check_is_fitted(estimator)
     copy = clone(estimator)
     assert set(copy.get_params()) == set(estimator.get_params())
     assert not hasattr(copy, "feature_names_in_")
@@ -161,18 +164,48 @@ CHECKS = [
     "check_estimator_cloneable",
     "check_estimator_repr",
     "check_estimator_tags_renamed",
+    "check_estimators_unfitted",
     "check_get_params_invariance",
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",
     "check_set_params",
+    "check_transformers_unfitted",
     "check_valid_tag_types",
 ]
 
 
+#: XGBoost's estimators say at once that a parameter cannot be: before a cluster is waited for.
+@pytest.mark.filterwarnings("ignore:.*recommended to delay parameter validation")
 @pytest.mark.parametrize("check", CHECKS)
 def test_scikit_learns_own_checks_pass(check: str) -> None:
-    for name in ALONE:
-        getattr(estimator_checks, check)(name, ENTRIES[name].estimator)
+    for name, entry in ENTRIES.items():
+        getattr(estimator_checks, check)(name, entry.estimator)
+
+
+def test_scikit_learn_knows_what_kind_each_is() -> None:
+    assert is_classifier(ENTRIES["XGBClassifier"].estimator)
+    assert is_regressor(ENTRIES["XGBRegressor"].estimator)
+    assert is_clusterer(ENTRIES["KMeans"].estimator)
+
+
+def test_what_is_not_fitted_is_told_as_scikit_learn_does_even_across_processes() -> None:
+    error = pickle.loads(pickle.dumps(NotFittedError("Call fit first.")))
+    assert isinstance(error, NotFittedError)
+    assert isinstance(error, sklearn.exceptions.NotFittedError)
+    assert str(error) == "Call fit first."
+    assert repr(error) == "NotFittedError('Call fit first.')"
+
+
+def test_telling_so_imports_no_scikit_learn() -> None:
+    program = (
+        "import sys; from dmlkit.errors import NotFittedError\n"
+        "try: raise NotFittedError('Call fit first.')\n"
+        "except NotFittedError: print('sklearn' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "False"
 
 
 def test_what_is_damaged_or_foreign_is_told(tmp_path: Path) -> None:
