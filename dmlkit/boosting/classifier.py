@@ -180,8 +180,16 @@ class XGBClassifier(XGBModel):
         self._model()
         return self._predict(X, [int(label) for label in self.classes_], base_margin)
 
-    def predict(self, X: Any, *, base_margin: Any = None) -> Any:
-        """Return the most probable class, lazily: a Series like `X`."""
+    def predict(self, X: Any, *, output_margin: bool = False, base_margin: Any = None) -> Any:
+        """Return the most probable class, lazily: a Series like `X`.
+
+        With `output_margin` the sums over trees: a Series of log-odds of two classes, and of
+        several a frame with a column a class.
+        """
+        if output_margin:
+            self._model()
+            columns = [int(label) for label in self.classes_] if len(self.classes_) > 2 else None
+            return self._predict(X, columns, base_margin, as_margins=True)
         probabilities = self.predict_proba(X, base_margin=base_margin)
         if isinstance(probabilities, dd.DataFrame):
             meta = pd.Series([], dtype="int64", name="prediction")

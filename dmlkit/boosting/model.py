@@ -241,7 +241,14 @@ class XGBModel:
         self.feature_names_in_ = np.array(data.features, dtype=object)
         return self
 
-    def _predict(self, X: Any, columns: Sequence[Any] | None, base_margin: Any = None) -> Any:
+    def _predict(
+        self,
+        X: Any,
+        columns: Sequence[Any] | None,
+        base_margin: Any = None,
+        *,
+        as_margins: bool = False,
+    ) -> Any:
         """Return predictions lazily: a Series like `X`, or a frame with `columns`."""
         raw = self._model()
         check_features(X, "prediction")
@@ -249,7 +256,7 @@ class XGBModel:
         for name in names:
             if name not in X.columns:
                 raise MissingColumnError.of("frame", name, X.columns)
-        return predict_lazily(raw, X[names], columns, base_margin)
+        return predict_lazily(raw, X[names], columns, base_margin, as_margins=as_margins)
 
     def _model(self) -> bytes:
         if self._raw is None:

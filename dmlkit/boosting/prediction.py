@@ -42,7 +42,12 @@ def matrix_of(frame: pd.DataFrame, margin: Any = None) -> xgboost.DMatrix:
 
 
 def predict_lazily(
-    raw: bytes, features: Any, columns: Sequence[Any] | None, margin: Any = None
+    raw: bytes,
+    features: Any,
+    columns: Sequence[Any] | None,
+    margin: Any = None,
+    *,
+    as_margins: bool = False,
 ) -> Any:
     """Return what a model says of each row, lazily on a Dask frame.
 
@@ -56,22 +61,29 @@ def predict_lazily(
         The names of the columns of the result, such as classes; None for a Series.
     margin : Series or DataFrame like `features`, optional
         Where the trees start from.
+    as_margins : bool
+        Return sums over trees, and not what the objective makes of them.
     """
     if isinstance(features, pd.DataFrame):
-        return _predict(features, margin, raw, columns)
+        return _predict(features, margin, raw, columns, as_margins)
     empty = np.zeros((0, len(columns or ())), dtype=np.float32)
     meta = _named(empty if columns is not None else empty.ravel(), columns, None)
     # Not by `features.map_partitions`: with it, the model would be hashed for each partition.
     return dd.map_partitions(
-        _predict, features, margin, raw, columns, align_dataframes=False, meta=meta
+        _predict, features, margin, raw, columns, as_margins, align_dataframes=False, meta=meta
     )
 
 
 def _predict(
-    features: pd.DataFrame, margin: Any, raw: bytes, columns: Sequence[Any] | None
+    features: pd.DataFrame,
+    margin: Any,
+    raw: bytes,
+    columns: Sequence[Any] | None,
+    as_margins: bool,
 ) -> pd.DataFrame | pd.Series:
     if len(features):
-        values = booster_of(raw).predict(matrix_of(features, margin))
+        rows = matrix_of(features, margin)
+        values = booster_of(raw).predict(rows, output_margin=as_margins)
     else:
         values = np.zeros(0 if columns is None else (0, len(columns)), dtype=np.float32)
     if columns is not None and values.ndim == 1:

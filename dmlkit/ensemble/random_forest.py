@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Self
 
-import dask
-import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.boosting import XGBRegressor
+from dmlkit.boosting import XGBClassifier, XGBRegressor
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.linear_model.blocks import names_of
+from dmlkit.linear_model.labels import class_numbers_of
 
 __all__ = ["RandomForestClassifier", "RandomForestRegressor"]
 
@@ -58,6 +57,7 @@ class RandomForestRegressor:
     --------
     >>> from dmlkit import connect
     >>> frame = pd.DataFrame({"x": [0.0, 0.0, 1.0, 1.0], "y": [2.0, 4.0, 7.0, 9.0]})
+    >>> import dask.dataframe as dd
     >>> table = dd.from_pandas(frame, npartitions=2)
     >>> forest = RandomForestRegressor(n_estimators=10, max_samples=1.0)
     >>> with connect(workers=1, threads=1, memory="1GiB"):
@@ -81,7 +81,7 @@ class RandomForestRegressor:
 
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
-        return _means(self, X)
+        return _model_of(self).predict(X)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -98,18 +98,22 @@ class RandomForestRegressor:
 
 @dataclass(eq=False)
 class RandomForestClassifier:
-    """A random forest for two classes: the mean share of class 1 in the leaves of many deep trees.
+    """A random forest for classes: the mean shares of classes in the leaves of many deep trees.
 
     Parameters
     ----------
-    n_estimators, max_depth, min_samples_leaf, max_features, max_samples, random_state, device
+    n_estimators : int
+        Trees; of several classes, for each of them.
+    max_depth, min_samples_leaf, max_features, max_samples, random_state, device
         As of `RandomForestRegressor`.
 
     Attributes
     ----------
-    model_ : XGBRegressor
-        The trained forest, which gives the probability of class 1.
-    classes_ : (2,) int64 array
+    model_ : XGBRegressor or XGBClassifier
+        The trained forest: of two classes it gives the probability of the second, of several
+        margins, which `predict_proba` turns to shares.
+    classes_ : (classes,) array
+        Sorted.
     feature_names_in_ : (features,) object array
 
     Notes
@@ -117,7 +121,8 @@ class RandomForestClassifier:
     For labels of 0 and 1, splits that lower the squared error most are those that lower Gini's
     impurity most, and the mean of a leaf is the share of class 1. So it is a random forest as
     others are: `xgboost.XGBRFClassifier` takes a step on log-odds instead, whose means are no
-    probabilities. For several classes there is `XGBClassifier`.
+    probabilities. Of several classes each has trees of its own, which tell it from all others; the
+    shares of a row are divided by their sum.
 
     References
     ----------
@@ -126,7 +131,7 @@ class RandomForestClassifier:
 
     Examples
     --------
-    Trained as `RandomForestRegressor` is, on labels of 0 and 1.
+    Trained as `RandomForestRegressor` is, on labels of any type.
 
     >>> forest = RandomForestClassifier(n_estimators=500, min_samples_leaf=5)
     >>> forest.get_params()["max_features"]  # of each split
@@ -142,20 +147,32 @@ class RandomForestClassifier:
     device: str = "auto"
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
-        """Train on the current client's workers; labels are 0 and 1. See `XGBRegressor.fit`."""
-        _check_labels(y)
-        self.model_ = _trained(self, X, y, sample_weight)
-        self.classes_ = np.array([0, 1])
+        """Train on the current client's workers.
+
+        Labels are of any type that can be sorted; for X and sample_weight see `XGBRegressor`.
+        """
+        numbers, labels = class_numbers_of(y)
+        if len(labels) < 2:
+            raise InputError(
+                f"Labels of two classes are needed at least, but there are only {labels}. Look at "
+                "the filters before it."
+            )
+        self.model_ = _trained(self, X, numbers, sample_weight, len(labels))
+        self.classes_ = pd.Series(labels).to_numpy()
         self.feature_names_in_ = self.model_.feature_names_in_
         return self
 
     def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class, lazily: a frame like `X` with the columns 0, 1."""
-        return _partwise(_both_classes, _means(self, X))
+        """Return the probability of each class, lazily: a frame like `X` with a column for each."""
+        return _partwise(_shares, self._grown(X), self.classes_.tolist())
 
     def predict(self, X: Any) -> Any:
-        """Return the more probable class, lazily: a Series like `X`."""
-        return _partwise(_likelier, _means(self, X))
+        """Return the most probable class, lazily: a Series like `X`, of the labels' type."""
+        return _partwise(_likeliest, self._grown(X), self.classes_.tolist())
+
+    def _grown(self, X: Any) -> Any:
+        model = _model_of(self)
+        return model.predict(X) if len(self.classes_) == 2 else model.predict(X, output_margin=True)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -170,7 +187,7 @@ class RandomForestClassifier:
         return tags_of("classifier")
 
 
-def _trained(forest: Any, X: Any, y: Any, sample_weight: Any) -> XGBRegressor:
+def _trained(forest: Any, X: Any, y: Any, sample_weight: Any, classes: int = 2) -> Any:
     names = names_of(X)
     for name in ("n_estimators", "max_depth"):
         if not getattr(forest, name) >= 1:
@@ -179,19 +196,32 @@ def _trained(forest: Any, X: Any, y: Any, sample_weight: Any) -> XGBRegressor:
         raise ConfigurationError(
             f"max_samples is {forest.max_samples}; it must be a share above 0 and up to 1."
         )
-    model = XGBRegressor(
-        n_estimators=1,
-        num_parallel_tree=forest.n_estimators,
-        learning_rate=1.0,
-        reg_lambda=0,
-        max_depth=forest.max_depth,
-        min_child_weight=forest.min_samples_leaf,
-        subsample=forest.max_samples,
-        colsample_bynode=_share(forest.max_features, len(names)),
-        random_state=forest.random_state,
-        device=forest.device,
-    )
+    common: dict[str, Any] = {
+        "n_estimators": 1,
+        "num_parallel_tree": forest.n_estimators,
+        "learning_rate": 1.0,
+        "reg_lambda": 0,
+        "max_depth": forest.max_depth,
+        "subsample": forest.max_samples,
+        "colsample_bynode": _share(forest.max_features, len(names)),
+        "random_state": forest.random_state,
+        "device": forest.device,
+    }
+    least = forest.min_samples_leaf
+    model: Any = XGBRegressor(**common, min_child_weight=least)
+    if classes > 2:
+        # From a margin of 0 all classes are as likely, and leaves tell their shares by one rule.
+        least *= _curvature(classes) * (1 - 1e-4)  # what rounding leaves of it is enough
+        model = XGBClassifier(**common, min_child_weight=least, base_score=0)
     return model.fit(X, y, sample_weight=sample_weight)
+
+
+def _curvature(classes: int) -> float:
+    """Return what XGBoost takes for a row's second derivative where all classes are as likely.
+
+    A leaf is the share of a class less the usual one, divided by it.
+    """
+    return 2 * (1 - 1 / classes) / classes
 
 
 def _share(max_features: str | float, columns: int) -> float:
@@ -204,33 +234,30 @@ def _share(max_features: str | float, columns: int) -> float:
     return max_features
 
 
-def _check_labels(y: Any) -> None:
-    if not isinstance(y, (pd.Series, dd.Series)):
-        raise InputError(f"Labels must be a Series like the table, not {type(y).__name__}.")
-    rows, negatives, positives = dask.compute(y.size, (y == 0).sum(), (y == 1).sum())
-    if negatives + positives < rows or 0 in (negatives, positives):
-        raise InputError(
-            f"Of {rows:,} labels, {negatives:,} are 0 and {positives:,} are 1. Both are needed, "
-            "and no others. For several classes take XGBClassifier."
-        )
-
-
-def _means(forest: Any, X: Any) -> Any:
+def _model_of(forest: Any) -> Any:
     if not hasattr(forest, "model_"):
         raise NotFittedError(f"This {type(forest).__name__} is not fitted yet: call fit first.")
-    return forest.model_.predict(X)
+    return forest.model_
 
 
-def _partwise(function: Any, means: Any) -> Any:
-    if isinstance(means, pd.Series):
-        return function(means)
-    return means.map_partitions(function, meta=function(means._meta))
+def _partwise(function: Any, grown: Any, labels: list[Any]) -> Any:
+    if isinstance(grown, (pd.Series, pd.DataFrame)):
+        return function(grown, labels)
+    return grown.map_partitions(function, labels, meta=function(grown._meta, labels))
 
 
-def _both_classes(means: pd.Series) -> pd.DataFrame:
-    chance = means.clip(0, 1)
-    return pd.DataFrame({0: 1 - chance, 1: chance})
+def _shares(grown: Any, labels: list[Any]) -> pd.DataFrame:
+    if len(labels) == 2:
+        chance = grown.clip(0, 1)
+        return pd.DataFrame({labels[0]: 1 - chance, labels[1]: chance})
+    count = len(labels)
+    # Rounding may take a share a little below 0; one class has some.
+    shares = np.clip(1 / count + _curvature(count) * grown.to_numpy(), 1e-9, 1)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return pd.DataFrame(shares, index=grown.index, columns=labels)
 
 
-def _likelier(means: pd.Series) -> pd.Series:
-    return (means > 0.5).astype(np.int64)
+def _likeliest(grown: Any, labels: list[Any]) -> pd.Series:
+    place = (grown > 0.5).astype(np.int64) if len(labels) == 2 else grown.to_numpy().argmax(axis=1)
+    values = pd.Series(labels).array.take(np.asarray(place))
+    return pd.Series(values, index=grown.index, name="prediction")

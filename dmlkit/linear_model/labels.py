@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import dask
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from dmlkit.errors import InputError
 from dmlkit.graph import for_each
 from dmlkit.linear_model.blocks import Block, Blocks, block_of, names_of, parts_beside
 
-__all__ = ["class_blocks_of", "coded", "union_of"]
+__all__ = ["class_blocks_of", "class_numbers_of", "coded", "union_of"]
 
 #: More classes than this are no classes but numbers or names.
 MOST_CLASSES = 10_000
@@ -44,6 +45,24 @@ def class_blocks_of(X: Any, y: Any, sample_weight: Any = None) -> tuple[Blocks, 
     parts = list(dask.persist(*for_each(_coded_block, *parts_beside(X, columns))))
     union, places = union_of(dask.compute(for_each(_labels, parts))[0])
     return Blocks(list(dask.persist(*for_each(_recoded, parts, places))), names), union
+
+
+def class_numbers_of(y: Any) -> tuple[Any, list[Any]]:
+    """Return a Series of 0, 1, 2 ... for labels, lazily where they are, and the classes, sorted.
+
+    Raises
+    ------
+    InputError
+        It is no Series, or a label is missing.
+    """
+    if isinstance(y, pd.Series):
+        union, _ = union_of([coded(y)[1]])
+        return _numbered(y, union), union
+    if not isinstance(y, dd.Series):
+        raise InputError(f"Labels must be a Series like the table, not {type(y).__name__}.")
+    found = dask.compute(for_each(_distinct, y.to_delayed()))[0]
+    union, _ = union_of(found)
+    return y.map_partitions(_numbered, union, meta=(y.name, "int64")), union
 
 
 def coded(column: Any) -> tuple[NDArray[np.int64], list[Any]]:
@@ -97,6 +116,17 @@ def _coded_block(X: pd.DataFrame, y: Any, weight: Any = None) -> Coded:
     there = np.unique(block.label).astype(np.int64)
     places = np.searchsorted(there, block.label.astype(np.int64)).astype(np.float64)
     return Coded(Block(block.design, places, block.weight), [labels[place] for place in there])
+
+
+def _distinct(column: Any) -> list[Any]:
+    return coded(column)[1]
+
+
+def _numbered(column: Any, union: list[Any]) -> Any:
+    codes, labels = coded(column)
+    numbers = {label: number for number, label in enumerate(union)}
+    places = np.array([numbers[label] for label in labels], np.int64)
+    return pd.Series(places[codes], index=column.index, name=column.name)
 
 
 def _labels(part: Coded) -> list[Any]:
