@@ -12,6 +12,7 @@ from dmlkit.preprocessing.power import PowerTransformer
 from dmlkit.preprocessing.quantiles import QuantileTransformer
 from dmlkit.preprocessing.scaling import MinMaxScaler, RobustScaler, StandardScaler
 from dmlkit.preprocessing.target import TargetEncoder
+from dmlkit.preprocessing.target_history import TimeTargetEncoder
 from dmlkit.preprocessing.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from dmlkit.preprocessing.transformer import Transformer
 
@@ -36,6 +37,7 @@ __all__ = [
     "StandardScaler",
     "TargetEncoder",
     "TfidfVectorizer",
+    "TimeTargetEncoder",
     "Transformer",
     "transformer_from_dict",
 ]

@@ -12,7 +12,7 @@ from dmlkit.errors import InputError
 from dmlkit.features.hashing import hash_values
 from dmlkit.preprocessing.statistics import GROUPS, TARGET, numbers_of
 
-__all__ = ["Levels", "LevelsOf", "TargetSumsOf", "fold_of"]
+__all__ = ["Levels", "LevelsOf", "TargetSumsOf", "fold_of", "target_sums"]
 
 #: More levels than this are no category but an identifier.
 MOST_LEVELS = 1_000_000
@@ -91,18 +91,8 @@ class TargetSumsOf:
 
     def of(self, part: pd.DataFrame) -> pd.DataFrame:
         """Take them of a part."""
-        if TARGET not in part.columns:
-            raise InputError(f"The target encoding of {self.column!r} needs labels: fit(X, y).")
-        column, target = part[self.column], numbers_of(part[TARGET])
-        if np.isnan(target).any():
-            raise InputError(f"{int(np.isnan(target).sum()):,} rows have no label. Drop them.")
         fold = fold_of(part[GROUPS], self.folds) if GROUPS in part.columns else 0
-        codes, levels = pd.factorize(column)
-        levels = pd.Index(_plain(pd.Index(levels)), dtype=object)
-        sums = pd.DataFrame({"code": codes, "fold": fold, "sum": target, "squares": target**2})
-        sums = sums.assign(rows=1).groupby(["code", "fold"], as_index=False).sum()
-        level = np.r_[levels.to_numpy(), [None]][sums.pop("code")]  # the code -1 is the last
-        return sums.assign(level=level)
+        return target_sums(part, self.column, "fold", fold)
 
     def add(self, states: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """Add sums up."""
@@ -112,6 +102,30 @@ class TargetSumsOf:
     def explain(self) -> str:
         """Tell in a few words what is learnt."""
         return f"the target by levels of {self.column}"
+
+
+def target_sums(part: pd.DataFrame, column: str, name: str, slot: Any) -> pd.DataFrame:
+    """Return rows, sum and squares of the target by level and by another number of each row.
+
+    Parameters
+    ----------
+    part : pandas.DataFrame
+    column : str
+    name : str
+        What the number is called.
+    slot : (n,) int64 array, or int
+    """
+    if TARGET not in part.columns:
+        raise InputError(f"The target encoding of {column!r} needs labels: fit(X, y).")
+    target = numbers_of(part[TARGET])
+    if np.isnan(target).any():
+        raise InputError(f"{int(np.isnan(target).sum()):,} rows have no label. Drop them.")
+    codes, levels = pd.factorize(part[column])
+    levels = pd.Index(_plain(pd.Index(levels)), dtype=object)
+    sums = pd.DataFrame({"code": codes, name: slot, "sum": target, "squares": target**2})
+    sums = sums.assign(rows=1).groupby(["code", name], as_index=False).sum()
+    level = np.r_[levels.to_numpy(), [None]][sums.pop("code")]  # the code -1 is the last
+    return sums.assign(level=level)
 
 
 def fold_of(groups: pd.Series, folds: int) -> NDArray[np.int64]:

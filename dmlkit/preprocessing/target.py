@@ -1,6 +1,6 @@
 """`TargetEncoder`: levels as the mean label of their rows, never with a row's own label in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from dmlkit.preprocessing.levels import TargetSumsOf, fold_of
 from dmlkit.preprocessing.statistics import GROUPS
 from dmlkit.preprocessing.transformer import Transformer
 
-__all__ = ["TargetEncoder"]
+__all__ = ["TargetEncoder", "check_smooth", "level_places", "levels_of", "smoothed_means"]
 
 
 @dataclass(eq=False)
@@ -47,7 +47,8 @@ class TargetEncoder(Transformer):
     -----
     Labels are 0 and 1, or any numbers. `transform` is equal to that of
     `sklearn.preprocessing.TargetEncoder` within 1e-12. `fit_transform` differs from it in its
-    folds, which are by group and not by the order of rows.
+    folds, which are by group and not by the order of rows. Where labels become known with time, see
+    `TimeTargetEncoder`.
 
     References
     ----------
@@ -71,8 +72,7 @@ class TargetEncoder(Transformer):
 
     def learning(self, columns: Sequence[str]) -> Learning:
         """Ask for the sums of labels by level and fold."""
-        if not (self.smooth == "auto" or _is_number(self.smooth)):
-            raise ConfigurationError(f"smooth is {self.smooth!r}; it must be 'auto' or 0 or more.")
+        check_smooth(self.smooth)
         if self.folds < 2:
             raise ConfigurationError(f"folds is {self.folds}; it must be 2 or more.")
         found = yield from ask(*(TargetSumsOf(column, self.folds) for column in columns))
@@ -83,11 +83,7 @@ class TargetEncoder(Transformer):
 
     def _learnt(self, sums: pd.DataFrame) -> tuple[list[Any], list[list[float]]]:
         """Return the levels of a column, and their encodings without each fold and with all."""
-        # Adding up may turn None into another sign of what is missing.
-        of_rows = sums["level"].astype(object).where(sums["level"].notna(), None).tolist()
-        levels = _in_order(list(dict.fromkeys(of_rows)))
-        places = {level: place for place, level in enumerate(levels)}
-        level = np.array([places[each] for each in of_rows])
+        levels, level = levels_of(sums)
         cube = np.zeros((3, self.folds, len(levels)))
         for number, name in enumerate(("rows", "sum", "squares")):
             np.add.at(cube[number], (sums["fold"].to_numpy(), level), sums[name].to_numpy())
@@ -95,24 +91,11 @@ class TargetEncoder(Transformer):
         without = [total - cube[:, fold] for fold in range(self.folds)]
         return levels, [self._encodings(*each).tolist() for each in (*without, total)]
 
-    def _encodings(
-        self,
-        rows: NDArray[np.float64],
-        sums: NDArray[np.float64],
-        squares: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+    def _encodings(self, *sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the encoding of each level, and last the mean of all rows."""
-        count = rows.sum()
-        mean = sums.sum() / count if count else np.nan
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if self.smooth == "auto":
-                within = np.maximum(squares - sums**2 / rows, 0)
-                between = max(squares.sum() / count - mean**2, 0.0)
-                weight = between * rows / (between * rows + within / rows)
-                encoded = weight * sums / rows + (1 - weight) * mean
-            else:
-                encoded = (sums + float(self.smooth) * mean) / (rows + float(self.smooth))
-        return np.append(np.where(np.isfinite(encoded), encoded, mean), mean)
+        every = np.array([each.sum() for each in sums])
+        mean = every[1] / every[0] if every[0] else np.nan
+        return np.append(smoothed_means(self.smooth, sums, every), mean)
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Encode a part with the labels of all rows that were learnt from."""
@@ -137,17 +120,61 @@ class TargetEncoder(Transformer):
         for name, levels, encodings in zip(
             self._columns(), self.categories_, self.encodings_, strict=True
         ):
-            known = [level for level in levels if level is not None]
-            places = places_of(part[name], known)
-            if len(known) < len(levels):  # None is the last
-                places = np.where(part[name].isna().to_numpy(), len(known), places)
+            places = level_places(part[name], levels)
             # None, which JSON has for it, is NaN: of a fold that no row was in.
             columns[name] = np.asarray(encodings, dtype=np.float64)[fold, places]
         return pd.DataFrame(columns, index=part.index, columns=self._columns())
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+def check_smooth(smooth: Any) -> None:
+    """Raise where means cannot be smoothed by so much."""
+    is_number = isinstance(smooth, (int, float)) and not isinstance(smooth, bool)
+    if not (smooth == "auto" or (is_number and smooth >= 0)):
+        raise ConfigurationError(f"smooth is {smooth!r}; it must be 'auto' or 0 or more.")
+
+
+def smoothed_means(
+    smooth: float | str, level: Sequence[NDArray[np.float64]], every: Iterable[Any]
+) -> NDArray[np.float64]:
+    """Return mean labels of levels, drawn towards that of all rows.
+
+    Parameters
+    ----------
+    smooth : float or "auto"
+        As of `TargetEncoder`.
+    level, every : rows, sums and squares of labels
+        Of levels, and of all rows: numbers, or arrays like those of levels.
+    """
+    (rows, sums, squares), (count, total, total_squares) = level, every
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.true_divide(total, count)
+        if smooth == "auto":
+            within = np.maximum(squares - sums**2 / rows, 0)
+            between = np.maximum(total_squares / count - mean**2, 0.0)
+            weight = between * rows / (between * rows + within / rows)
+            encoded = weight * sums / rows + (1 - weight) * mean
+        else:
+            encoded = (sums + float(smooth) * mean) / (rows + float(smooth))
+    found: NDArray[np.float64] = np.where(np.isfinite(encoded), encoded, mean)
+    return found
+
+
+def level_places(column: pd.Series, levels: Sequence[Any]) -> NDArray[np.int64]:
+    """Return each value's place among levels, of which a last None is for what is missing."""
+    known = [level for level in levels if level is not None]
+    places = places_of(column, known)
+    if len(known) < len(levels):  # None is the last
+        places = np.where(column.isna().to_numpy(), len(known), places)
+    return places
+
+
+def levels_of(sums: pd.DataFrame) -> tuple[list[Any], NDArray[np.int64]]:
+    """Return the levels of a table of sums, None last, and the place of each row's level."""
+    # Adding up may turn None into another sign of what is missing.
+    of_rows = sums["level"].astype(object).where(sums["level"].notna(), None).tolist()
+    levels = _in_order(list(dict.fromkeys(of_rows)))
+    places = {level: place for place, level in enumerate(levels)}
+    return levels, np.array([places[each] for each in of_rows], dtype=np.int64)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:

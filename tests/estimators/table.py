@@ -99,6 +99,7 @@ def table() -> pd.DataFrame:
             "name": pd.Series(np.where(margin > 1, "high", "low"), dtype="str"),
             "amount": np.exp(a / 3) + random.random(rows),
             "query": np.arange(rows) // 10,
+            "when": pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(rows) % 97, "h"),
         }
     )
 
@@ -195,6 +196,9 @@ def transformers() -> dict[str, Entry]:
             label="amount",
         ),
         "TfidfVectorizer": Entry(ours.TfidfVectorizer(), TEXTS, text.TfidfVectorizer()),
+        "TimeTargetEncoder": Entry(
+            ours.TimeTargetEncoder(time="when", delay="1d"), [*LEVELS, "when"], label="amount"
+        ),
         "TruncatedSVD": Entry(decomposition.TruncatedSVD(2), NUMBERS, svd),
     }
 
