@@ -58,7 +58,8 @@ def save_estimator(path: str | Path, estimator: Any) -> None:
     ------
     NotFittedError
     ConfigurationError
-        It is none of dmlkit's, or a parameter is of a type that is not kept.
+        It is none of dmlkit's, such as a model of scikit-learn's, or a parameter is of a type that
+        is not kept.
     OutputError
         The folder cannot be written, or holds something else.
 
@@ -141,8 +142,9 @@ def _described(estimator: Any) -> tuple[dict[str, Any], bytes | None]:
         return {"kind": kind, "document": estimator.to_dict()}, None
     if ESTIMATORS.get(kind) is not type(estimator):
         raise ConfigurationError(
-            f"A {kind} is no estimator of dmlkit. Of scikit-learn's, keep the training script, or "
-            "use what its own documentation says on keeping models."
+            f"A {kind} is no estimator of dmlkit. Bundles hold no pickle, which runs code when it "
+            "is read, and models of scikit-learn's are not kept without: keep them as its own "
+            "documentation says (skops, ONNX), and the training script with them."
         )
     parameters = [field.name for field in dataclasses.fields(estimator)]
     learned = {name: value for name, value in vars(estimator).items() if name not in parameters}
