@@ -1,19 +1,18 @@
-"""Has a table changed against an earlier one: each column's distribution, compared in one pass."""
+"""A column of two tables: what is learnt of each in one pass, and how far the two are apart."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import InputError, MissingColumnError
-from dmlkit.preprocessing.learning import Learning, ask, learn
 from dmlkit.preprocessing.levels import Levels, LevelsOf
 from dmlkit.preprocessing.order import Blocks, BlocksOf
-from dmlkit.preprocessing.statistics import MomentsOf
 
-__all__ = ["compare_tables"]
+__all__ = ["Column", "ColumnOf", "comparable", "compared", "kinds_of", "scaled"]
 
 #: Blocks of each part: shares are off by less than one of them.
 BLOCKS = 4_096
@@ -23,49 +22,71 @@ STABLE, SHIFTED = 0.1, 0.25
 MOST_LEVELS = 1_000
 
 
-def compare_tables(
-    before: Any, after: Any, *, columns: Sequence[str] | None = None, bins: int = 10
-) -> pd.DataFrame:
-    """Compare the columns of two tables.
+class Column(NamedTuple):
+    """What is known of a column: of numbers `Blocks`, of others `Levels`; and what is missing."""
 
-    Parameters
+    spread: Any
+    missing: float
+
+    @property
+    def rows(self) -> float:
+        """All rows, with those where it is missing."""
+        return float(self.spread.rows.sum() + self.missing)
+
+
+@dataclass(frozen=True)
+class ColumnOf:
+    """The distribution of a column.
+
+    Attributes
     ----------
-    before, after : dask or pandas DataFrame
-    columns : sequence of str, optional
-        Without, all that both tables have.
-    bins : int
-        Of numbers, by the quantiles of `before`.
+    column : str
+    kind : {"number", "time", "level"}
+    """
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each column, the most changed first: ``column``, ``psi`` (population stability
-        index over bins or levels, missing values being one of them), ``ks`` (Kolmogorov-Smirnov
-        distance; missing for levels), ``missing_before`` and ``missing_after`` (shares),
-        ``new_levels`` (share of the rows after with a level that was not there) and ``verdict``:
-        ``"stable"`` (psi below 0.1), ``"changed"`` or ``"shifted"`` (from 0.25 on).
+    column: str
+    kind: str
+
+    def of(self, part: pd.DataFrame) -> Column:
+        """Take it of a part."""
+        if self.kind == "level":
+            levels = LevelsOf(self.column).of(part)
+            return Column(levels, levels.missing)
+        missing = int(part[self.column].isna().sum())
+        return Column(BlocksOf(self.column, BLOCKS).of(part), missing)
+
+    def add(self, states: Sequence[Column]) -> Column:
+        """Put what was taken of several parts together."""
+        missing = sum(state.missing for state in states)
+        spreads = [state.spread for state in states]
+        if self.kind == "level":
+            levels, cut = _together(spreads)
+            return Column(levels, missing + cut)
+        return Column(BlocksOf(self.column).add(spreads), missing)
+
+    def explain(self) -> str:
+        """Tell in a few words what is learnt."""
+        return f"the distribution of {self.column}"
+
+
+def _together(states: Sequence[Levels]) -> tuple[Levels, float]:
+    """Add levels up; of an identifier return as few as show it, and the rows of the others."""
+    rows: dict[Any, float] = {}
+    for state in states:
+        for level, count in zip(state.distinct, state.rows.tolist(), strict=True):
+            rows[level] = rows.get(level, 0) + count
+    kept = sorted(rows)[: MOST_LEVELS + 1]
+    counts: Any = np.array([rows[level] for level in kept], dtype=np.float64)
+    return Levels(kept, counts, 0), sum(rows.values()) - float(counts.sum())
+
+
+def kinds_of(before: Any, after: Any, columns: Sequence[str] | None) -> dict[str, str]:
+    """Return what kind each column is that is compared: ``"number"``, ``"time"`` or ``"level"``.
 
     Raises
     ------
-    MissingColumnError, InputError
-        A column is not in both tables, or a table has no rows.
-
-    Notes
-    -----
-    Each table is read once. Up to 4,096 rows in a partition figures are exact; beyond, shares are
-    off by 1/4096 at most. Times are compared as numbers; columns with more than 1,000 levels are
-    left out.
-
-    References
-    ----------
-    Siddiqi: *Credit Risk Scorecards*, 2006 (the stability index and its limits).
-
-    Examples
-    --------
-    >>> before = pd.DataFrame({"x": range(100), "y": ["a", "b"] * 50})
-    >>> after = pd.DataFrame({"x": range(50, 150), "y": ["a", "b"] * 50})
-    >>> compare_tables(before, after)[["column", "ks", "verdict"]].values.tolist()
-    [['x', 0.5, 'shifted'], ['y', nan, 'stable']]
+    MissingColumnError
+        A column is not in both tables.
     """
     shared = [str(name) for name in before.columns if name in set(after.columns)]
     names = list(columns) if columns is not None else shared
@@ -73,17 +94,7 @@ def compare_tables(
         for table, told in ((before, "before"), (after, "after")):
             if name not in table.columns:
                 raise MissingColumnError.of(told, name, table.columns)
-    kinds = {name: _kind(before[name].dtype, after[name].dtype) for name in names}
-    left, right = (_summaries(table[names], kinds) for table in (before, after))
-    rows = [
-        row
-        for name, kind in kinds.items()
-        if (row := _compared(name, kind, left[name], right[name], bins)) is not None
-    ]
-    if not rows:
-        raise InputError("The tables share no column that can be compared.")
-    found = pd.DataFrame(rows)
-    return found.sort_values(["psi", "column"], ascending=[False, True], ignore_index=True)
+    return {name: _kind(before[name].dtype, after[name].dtype) for name in names}
 
 
 def _kind(before: Any, after: Any) -> str:
@@ -94,17 +105,14 @@ def _kind(before: Any, after: Any) -> str:
     return "time" if times(before) and times(after) else "level"
 
 
-def _summaries(table: Any, kinds: dict[str, str]) -> dict[str, Any]:
+def comparable(table: Any, kinds: dict[str, str]) -> Any:
+    """Return the columns that are compared, as both tables can have them, lazily if it is lazy."""
     times = [name for name, kind in kinds.items() if kind == "time"]
     texts = [name for name, kind in kinds.items() if kind == "level"]
     if isinstance(table, pd.DataFrame):
-        table = _comparable(table, times, texts)
-    else:
-        meta = _comparable(table._meta, times, texts)
-        table = table.map_partitions(_comparable, times, texts, meta=meta)
-    found: dict[str, Any] = {}
-    learn(_learning(kinds, found), table)
-    return found
+        return _comparable(table, times, texts)
+    meta = _comparable(table._meta, times, texts)
+    return table.map_partitions(_comparable, times, texts, meta=meta)
 
 
 def _comparable(part: pd.DataFrame, times: list[str], texts: list[str]) -> pd.DataFrame:
@@ -124,32 +132,33 @@ def _text(value: Any) -> Any:
     return None if value is None else str(value)
 
 
-def _learning(kinds: dict[str, str], found: dict[str, Any]) -> Learning:
-    numbers = [name for name, kind in kinds.items() if kind != "level"]
-    levels = [name for name, kind in kinds.items() if kind == "level"]
-    answers = yield from ask(
-        *(BlocksOf(name, BLOCKS) for name in numbers),
-        *map(MomentsOf, numbers),
-        *map(LevelsOf, levels),
-    )
-    blocks, moments = answers[: len(numbers)], answers[len(numbers) : 2 * len(numbers)]
-    for name, summary, moment in zip(numbers, blocks, moments, strict=True):
-        found[name] = (summary, moment.missing)
-    found |= dict(zip(levels, answers[2 * len(numbers) :], strict=True))
+def scaled(column: Column, factor: float) -> Column:
+    """Return a column of which each row counts for so many."""
+    spread = column.spread._replace(rows=column.spread.rows * factor)
+    return Column(spread, column.missing * factor)
 
 
-def _compared(name: str, kind: str, before: Any, after: Any, bins: int) -> dict[str, Any] | None:
+def compared(
+    name: str, kind: str, before: Column, after: Column, bins: int
+) -> dict[str, Any] | None:
+    """Return how far two columns are apart, as a row of the result; None of an identifier.
+
+    Raises
+    ------
+    InputError
+        One of them has no rows.
+    """
     if kind == "level":
-        if max(len(before.distinct), len(after.distinct)) > MOST_LEVELS:
+        if max(len(before.spread.distinct), len(after.spread.distinct)) > MOST_LEVELS:
             return None
         old, new, unseen = _level_counts(before, after)
         distance = np.nan
     else:
-        edges = _edges(before[0], bins)
+        edges = _edges(before.spread, bins)
         old, new = (
-            np.append(_counts(summary, edges), missing) for summary, missing in (before, after)
+            np.append(_counts(spread, edges), missing) for spread, missing in (before, after)
         )
-        distance, unseen = _distance(before[0], after[0]), 0.0
+        distance, unseen = _distance(before.spread, after.spread), 0.0
     if not old.sum() or not new.sum():
         raise InputError(f"Column {name!r} has no rows in one of the tables.")
     index = _stability_index(old, new)
@@ -166,11 +175,13 @@ def _compared(name: str, kind: str, before: Any, after: Any, bins: int) -> dict[
 
 
 def _level_counts(
-    before: Levels, after: Levels
+    before: Column, after: Column
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return the rows of each level in both tables (missing ones last), and those of new levels."""
-    old = dict(zip(before.distinct, before.rows.tolist(), strict=True))
-    new = dict(zip(after.distinct, after.rows.tolist(), strict=True))
+    old, new = (
+        dict(zip(levels.distinct, levels.rows.tolist(), strict=True))
+        for levels in (before.spread, after.spread)
+    )
     levels = list(old | new)
     counts = [
         np.array([*(rows.get(level, 0) for level in levels), missing], dtype=np.float64)
@@ -184,9 +195,9 @@ def _edges(blocks: Blocks, bins: int) -> NDArray[np.float64]:
     """Return the inner edges of bins that hold equal shares; fewer where values repeat."""
     order = np.argsort(blocks.last, kind="stable")
     upto = np.cumsum(blocks.rows[order])
-    wanted = np.arange(1, bins) / bins * blocks.total
+    wanted = np.arange(1, bins) / bins * blocks.rows.sum()
     places = np.minimum(np.searchsorted(upto, wanted), len(upto) - 1)
-    return np.unique(blocks.last[order][places]) if blocks.total else np.zeros(0)
+    return np.unique(blocks.last[order][places]) if len(upto) else np.zeros(0)
 
 
 def _counts(blocks: Blocks, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -197,13 +208,14 @@ def _counts(blocks: Blocks, edges: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _distance(before: Blocks, after: Blocks) -> float:
     """Return the largest distance between the two distribution functions."""
-    if not before.total or not after.total:
+    totals = before.rows.sum(), after.rows.sum()
+    if not all(totals):
         return np.nan
     values = np.unique(np.r_[before.last, after.last])
     shares = []
-    for blocks in (before, after):
+    for blocks, total in zip((before, after), totals, strict=True):
         order = np.argsort(blocks.last, kind="stable")
-        upto = np.r_[0, np.cumsum(blocks.rows[order])] / blocks.total
+        upto = np.r_[0, np.cumsum(blocks.rows[order])] / total
         shares.append(upto[np.searchsorted(blocks.last[order], values, side="right")])
     return float(np.abs(shares[0] - shares[1]).max())
 
