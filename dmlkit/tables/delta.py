@@ -19,7 +19,7 @@ UNREADABLE = ("deletionVectors", "columnMapping")
 
 
 def plan_delta(
-    source: Source, filters: Any, columns: Any, partition_bytes: int
+    source: Source, filters: Any, columns: Any, partition_bytes: int | None
 ) -> tuple[list[ParquetPiece], pa.Schema]:
     """List the files of the newest version, in the order of their names, and group row groups.
 

@@ -150,7 +150,7 @@ def _of_parquet(
     ]
     in_files = {name: kind for name, kind in types.items() if name not in piece.constants}
     rows = sum(group.num_rows for group in groups)
-    size = sum(memory_of_row_group(group, group.num_rows, in_files) for group in groups)
+    size = sum(memory_of_row_group(group, in_files) for group in groups)
     size += 8 * rows * (len(types) - len(in_files))
     stored = sum(_stored(group, in_files) for group in groups)
     spans = [_span(group, time) for group in groups] if time else []

@@ -1,6 +1,6 @@
 """What the footers of Parquet files tell: one schema for all files, and what rows will take up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +41,7 @@ def unite_schemas(
     return pa.schema([field.with_nullable(field.name in nulls) for field in united])
 
 
-def memory_of_row_group(group: Any, rows: int, types: dict[str, pa.DataType]) -> int:
+def memory_of_row_group(group: Any, types: Mapping[str, pa.DataType]) -> int:
     """Estimate the bytes that columns of a row group take in memory.
 
     The footer has bytes as encoded, which may be a hundredth of that: numbers are counted by their
@@ -50,11 +50,10 @@ def memory_of_row_group(group: Any, rows: int, types: dict[str, pa.DataType]) ->
     Parameters
     ----------
     group : pyarrow.parquet.RowGroupMetaData
-    rows : int
-    types : dict of str to pyarrow.DataType
+    types : mapping of str to pyarrow.DataType
         Of the wanted columns.
     """
-    total = 0
+    rows, total = group.num_rows, 0
     for index in range(group.num_columns):
         chunk = group.column(index)
         name = chunk.path_in_schema

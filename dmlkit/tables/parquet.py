@@ -13,6 +13,7 @@ import pyarrow.parquet
 
 from dmlkit.errors import InputError
 from dmlkit.tables.footers import memory_of_row_group, unite_schemas
+from dmlkit.tables.partition_size import partition_size
 from dmlkit.tables.sources import Source, read_error
 
 __all__ = [
@@ -55,7 +56,7 @@ class ParquetPiece:
 
 
 def plan_parquet(
-    source: Source, filters: Any, columns: Sequence[str] | None, partition_bytes: int
+    source: Source, filters: Any, columns: Sequence[str] | None, partition_bytes: int | None
 ) -> tuple[list[ParquetPiece], pa.Schema]:
     """Plan the partitions of a file, or of a folder with folders such as ``day=2025-01-01/``.
 
@@ -85,7 +86,7 @@ def plan_files(
     files: Sequence[tuple[str, Mapping[str, Any]]],
     filters: Any,
     columns: Sequence[str] | None,
-    partition_bytes: int,
+    partition_bytes: int | None,
     declared: pa.Schema | None = None,
 ) -> tuple[list[ParquetPiece], pa.Schema]:
     """Read the footers, leave out row groups that filters rule out, and group the others.
@@ -95,6 +96,8 @@ def plan_files(
     filesystem : fsspec.AbstractFileSystem
     files : sequence of (str, mapping)
         Each with its constants; files with different constants are kept apart.
+    partition_bytes : int or None
+        As for `partition_size`.
     declared : pyarrow.Schema, optional
         Of the columns in files, where the table keeps it.
     """
@@ -105,23 +108,23 @@ def plan_files(
     schema = unite_schemas(names, footers, declared) if files else declared or pa.schema([])
     wanted = set(schema.names if columns is None else columns) | filter_columns(filters)
     types = {field.name: field.type for field in schema if field.name in wanted}
+    groups = [
+        (name, constants, number, memory_of_row_group(footer.row_group(number), types))
+        for (name, constants), footer in zip(files, footers, strict=True)
+        for number in _row_groups(filesystem, name, footer, constants, filters, schema)
+    ]
+    most = partition_size(sum(size for *_, size in groups), partition_bytes)
     pieces: list[ParquetPiece] = []
     parts: list[_Part] = []
-    size = 0
-    for position, ((name, constants), footer) in enumerate(zip(files, footers, strict=True)):
-        if parts and constants != files[position - 1][1]:
-            pieces.append(ParquetPiece(filesystem, _by_file(parts), files[position - 1][1]))
-            parts, size = [], 0
-        for number in _row_groups(filesystem, name, footer, constants, filters, schema):
-            group = footer.row_group(number)
-            group_size = memory_of_row_group(group, group.num_rows, types)
-            if parts and size + group_size > partition_bytes:
-                pieces.append(ParquetPiece(filesystem, _by_file(parts), constants))
-                parts, size = [], 0
-            parts.append((name, (number,)))
-            size += group_size
+    of, total = None, 0
+    for name, constants, number, size in groups:
+        if parts and (constants != of or total + size > most):
+            pieces.append(ParquetPiece(filesystem, _by_file(parts), of or {}))
+            parts, total = [], 0
+        parts.append((name, (number,)))
+        of, total = constants, total + size
     if parts:
-        pieces.append(ParquetPiece(filesystem, _by_file(parts), files[-1][1]))
+        pieces.append(ParquetPiece(filesystem, _by_file(parts), of or {}))
     return pieces, schema
 
 

@@ -31,7 +31,7 @@ def read_table(
     filters: Any = None,
     quarantine: str | None = None,
     as_text: bool = False,
-    partition_bytes: str | int = "128MiB",
+    partition_bytes: str | int | None = None,
 ) -> Any:
     r"""Read a table lazily: Parquet, CSV, JSON lines or Delta Lake.
 
@@ -53,9 +53,10 @@ def read_table(
     as_text : bool
         Leave the columns of CSV as text and keep rows that can't be read, for `check_table` to
         convert and to put in quarantine. Otherwise such a row is an error.
-    partition_bytes : str or int
+    partition_bytes : str or int, optional
         Memory that a partition shall take; whole row groups or lines are put together up to it.
-        A compressed text file is one partition.
+        Without it 128 MiB, or as few as 32 where there would be less than six partitions. A
+        compressed text file is one partition.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def read_table(
     >>> read_table(folder, columns=["amount"]).amount.sum().compute()
     np.float64(12.5)
     """
-    size = _bytes(partition_bytes)
+    size = None if partition_bytes is None else _bytes(partition_bytes)
     source = find_source(path)
     if schema is not None:
         return _checked(source, schema, columns, filters, quarantine, size)
@@ -101,7 +102,7 @@ def _read(
     source: Source,
     columns: Sequence[str] | None,
     filters: Any,
-    partition_bytes: int,
+    partition_bytes: int | None,
     *,
     as_text: bool,
 ) -> Any:
@@ -130,7 +131,7 @@ def _checked(
     columns: Sequence[str] | None,
     filters: Any,
     quarantine: str | None,
-    partition_bytes: int,
+    partition_bytes: int | None,
 ) -> Any:
     """Return the good rows, of text files filtered only after the check has given them types."""
     is_text = source.format in ("csv", "json")
@@ -159,7 +160,7 @@ def _plan(
     source: Source,
     columns: Sequence[str] | None,
     filters: Any,
-    partition_bytes: int,
+    partition_bytes: int | None,
     as_text: bool,
 ) -> tuple[Sequence[Any], pa.Schema]:
     if source.format == "delta":

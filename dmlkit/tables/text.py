@@ -14,6 +14,7 @@ import pyarrow.parquet
 
 from dmlkit.errors import InputError
 from dmlkit.tables import csv_lines, json_lines
+from dmlkit.tables.partition_size import partition_size
 from dmlkit.tables.sources import Source, read_error
 
 __all__ = [
@@ -57,15 +58,15 @@ class TextPiece:
 
 
 def plan_text(
-    source: Source, partition_bytes: int, *, as_text: bool
+    source: Source, partition_bytes: int | None, *, as_text: bool
 ) -> tuple[list[TextPiece], pa.Schema]:
     """Cut files at line ends, and take the columns and types from a sample of the first.
 
     Parameters
     ----------
     source : Source
-    partition_bytes : int
-        Of a partition in memory; text is taken to be about as large.
+    partition_bytes : int or None
+        Of a partition in memory, as for `partition_size`; text is taken to be about as large.
     as_text : bool
         Leave the columns of CSV as text, so that each value can be checked for itself, and add
         the column `PROBLEM`.
@@ -74,11 +75,13 @@ def plan_text(
     if as_text:
         fields = schema if source.format == "json" else [pa.field(n, pa.string()) for n in names]
         schema = pa.schema([*fields, pa.field(PROBLEM, pa.string())])
+    sizes = {name: int(source.filesystem.info(name)["size"]) for name in source.files}
+    most = partition_size(sum(sizes.values()), partition_bytes)
     pieces = []
-    for name in source.files:
+    for name, size in sizes.items():
         if source.format == "csv":
             _check_header(source, name, names)
-        for start, stop in _ranges(source, name, partition_bytes, breaks):
+        for start, stop in _ranges(source, name, size, most, breaks):
             pieces.append(TextPiece(source.filesystem, name, source.format, start, stop))
     return pieces, schema
 
@@ -146,16 +149,15 @@ def _block(piece: TextPiece) -> bytes:
 
 
 def _ranges(
-    source: Source, name: str, partition_bytes: int, breaks: bool
+    source: Source, name: str, size: int, most: int, breaks: bool
 ) -> Iterator[tuple[int, int | None]]:
     """Return from where to where the partitions of a file reach."""
     if name.endswith(".gz"):
         yield 0, None
         return
-    size = source.filesystem.info(name)["size"]
     start = 0
     while start < size:
-        stop = min(start + partition_bytes, size)
+        stop = min(start + most, size)
         if breaks and stop < size:
             stop = _row_end(source.filesystem, name, start, stop)
         yield start, stop

@@ -40,6 +40,15 @@ def test_partitions_are_whole_row_groups_in_order(tmp_path):
     assert read(path, partition_bytes=2000)["a"].tolist() == list(range(1000))
 
 
+def test_a_table_has_some_partitions_unless_they_would_be_small(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.parquet", {"a": range(1000)}, row_group_size=10)
+    assert read_table(path).npartitions == 1
+    monkeypatch.setattr("dmlkit.tables.partition_size.SMALL", 100)
+    assert 6 <= read_table(path).npartitions <= 8
+    monkeypatch.setattr("dmlkit.tables.partition_size.LARGE", 400)
+    assert read_table(path).npartitions == 20
+
+
 def test_a_row_group_larger_than_a_partition_is_one(tmp_path):
     path = write(tmp_path / "a.parquet", {"a": range(1000)}, row_group_size=500)
     assert read_table(path, partition_bytes=1).npartitions == 2
