@@ -53,6 +53,16 @@ def families(snapshot: schema.Snapshot) -> Iterator[Any]:
         (((run["name"], run["id"]), run["state"] == "running") for run in runs),
     )
     yield gauge(
+        "workflow_seconds_left",
+        "Seconds that a run is expected to go on, where that is known: at least and at most",
+        ["workflow", "run", "bound"],
+        (
+            ((run["name"], run["id"], bound), seconds)
+            for run in runs
+            for bound, seconds in (run["left"] or {}).items()
+        ),
+    )
+    yield gauge(
         "stage_seconds",
         "Seconds that a stage of a run took so far",
         ["workflow", "run", "stage", "state"],

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from dmlkit.observe.earlier import EarlierRun
 from dmlkit.observe.prometheus import families
 from tests.observe.test_story import rounds, snapshot, story, tell
 
@@ -14,8 +15,15 @@ GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana-dmlkit.json"
 
 def test_metrics_tell_the_story_and_grafana_asks_for_those_that_are_there(story) -> None:
     story.lose(9.0, "tcp://a:0", {"x-1"}, running=1)
+    facts = {"attempt": "t1", "rounds": 1000, "workers": {"tcp://a:1": 1}}
+    tell(story, 9.0, "training-attempt", training="m1", **facts)
+    effort = {"worker": "tcp://a:1", "shard": 0, "rows": 5, "rounds": 10, "worked": 2.0}
+    story.trainings.effort({"attempt": "t1", **effort})
     rounds(story, 10, 20)
     tell(story, 20.0, "notice", text="17 rows are bad")
+    (run,) = story.runs.running()
+    run.stages[1].flow("read").add(1, "a", 7, 9)
+    run.earlier = [EarlierRun({"read": 2.0, "train": 50.0}, {})]
     told = {
         sample.name: sample.value
         for family in families(snapshot(story, 20.0))
@@ -23,6 +31,8 @@ def test_metrics_tell_the_story_and_grafana_asks_for_those_that_are_there(story)
     }
     assert told["dmlkit_training_round"] == 19
     assert told["dmlkit_workers_lost_total"] == told["dmlkit_warnings"] == 1
+    assert (told["dmlkit_training_worker_seconds"], told["dmlkit_stage_rows"]) == (0.2, 7)
+    assert told["dmlkit_workflow_seconds_left"] > 0
     asked = json.loads(GRAFANA.read_text())["panels"]
     names = {
         name
