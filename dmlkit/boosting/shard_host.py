@@ -238,8 +238,8 @@ class _Shard:
 
     def _note(self, what: str, content: Any) -> None:
         if what == "round":
-            rounds, metrics = content
-            content = {"round": rounds, "total": self.total, "metrics": metrics}
+            rounds, metrics, before = content
+            content = {"round": rounds, "total": self.total, "metrics": metrics, "before": before}
             content["time"] = time.time()  # several go on their way together
         if what == "effort":
             content = {"rows": self.rows, **content}

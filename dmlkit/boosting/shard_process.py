@@ -32,6 +32,9 @@ BEAT = 1.0
 #: At most one message about rounds in so many seconds, and one about how much this process works.
 MESSAGE_INTERVAL, EFFORT_INTERVAL = 0.25, 2.0
 
+#: Of the rounds since the last message about them, the most that go along: enough for a curve.
+ROUNDS_IN_MESSAGE = 16
+
 #: Seconds in which the operations of one round must end between processes that are all alive.
 COLLECTIVE_TIMEOUT = 300
 
@@ -213,14 +216,18 @@ class _Sparingly:
     def __init__(self, worker: _Worker, orders: Orders) -> None:
         self._worker, self._orders = worker, orders
         self._told = self._effort_told = 0.0
+        self._untold: list[tuple[int, dict[str, float]]] = []
         self._first: tuple[int, float] | None = None
 
     def tell(self, rounds: int, metrics: Mapping[str, float]) -> None:
         now = time.monotonic()
         last = rounds == self._orders.plan.rounds
         if self._orders.rank == 0 and (last or now - self._told > MESSAGE_INTERVAL):
-            self._told = now
-            self._worker.say("round", (rounds, dict(metrics)))
+            every = -(-len(self._untold) // ROUNDS_IN_MESSAGE) or 1
+            self._worker.say("round", (rounds, dict(metrics), self._untold[::every]))
+            self._told, self._untold = now, []
+        elif self._orders.rank == 0:
+            self._untold.append((rounds, dict(metrics)))
         if self._orders.shards > 1 and (last or now - self._effort_told > EFFORT_INTERVAL):
             self._effort_told = now
             self._tell_effort(rounds)

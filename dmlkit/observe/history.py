@@ -61,6 +61,7 @@ def history_of(snapshot: Snapshot, run: str) -> dict[str, Any]:
                 "seconds": each["seconds"],
                 "seconds_per_round": each["seconds_per_round"],
                 "restarts": each["restarts"],
+                "efforts": each["efforts"],
             }
             for each in trainings
         ],

@@ -114,6 +114,10 @@ class TrainingRecord:
             self.pace = taken if self.pace is None else self.pace + FRESH * (taken - self.pace)
         self.state, self.round, self.total, self.moved = "running", number, total, now
         self.round_done = done
+        self.add_metrics(number, metrics)
+
+    def add_metrics(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Take in the metrics of a round."""
         for name, value in metrics.items():
             curve = self.curves.setdefault(str(name), CurveRecord(str(name)))
             curve.add(number, float(value))
@@ -200,6 +204,8 @@ class Trainings:
             training.moved, training.shards = now, {}
         elif kind == "training-round":
             done, total = int(message["round"]), int(message["total"])
+            for number, metrics in message.get("before") or ():
+                training.add_metrics(int(number), metrics)
             training.add_round(now, done, total, message["metrics"], message.get("time"))
         elif kind == "training-restart":
             lost = message["seconds_lost"]

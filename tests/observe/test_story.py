@@ -149,6 +149,16 @@ def test_a_training_is_told_with_curves_and_when_it_stops_early(story: Story) ->
     assert training["left"] == {"low": 11.0, "high": 941.0}
 
 
+def test_a_curve_has_rounds_that_went_by_between_two_messages(story: Story) -> None:
+    for told, first in ((4, 1), (8, 5)):
+        before = [[number, {"v-auc": 0.5 + number / 100}] for number in range(first, told)]
+        facts = {"round": told, "total": 8, "metrics": {"v-auc": 0.5 + told / 100}}
+        tell(story, float(told), "training-round", before=before, **facts)
+    (training,) = snapshot(story, 9.0)["trainings"]
+    assert [number for number, _ in training["curves"][0]["points"]] == [*range(1, 9)]
+    assert training["seconds_per_round"] == 1.0
+
+
 def test_rounds_that_arrive_together_took_as_long_as_their_worker_says(story: Story) -> None:
     for number in range(1, 31):
         arrived, metrics = float(number // 10), {"v-auc": 0.5}
