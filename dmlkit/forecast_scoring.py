@@ -23,7 +23,7 @@ def forecast_from(bundle: Bundle, history: Any) -> Any:
         With the columns of the training; rows behind the last value tell what is known of the
         future.
     """
-    forecaster = Forecaster.from_dict(bundle.features, [bundle.model])
+    forecaster = Forecaster.from_dict(bundle.features, bundle.models)
     return forecaster.predict(bundle.metadata["horizon"], history)
 
 

@@ -39,6 +39,13 @@ def write_artefacts(
     write_forecast_report(run.staging / "report.html", report)
 
 
+def _told_models(bundle: Bundle, steps: int | None) -> str:
+    if steps is None:
+        return "1, for all steps, each from the forecasts of those before"
+    each = "1 step" if steps == 1 else f"up to {steps} steps"
+    return f"{len(bundle.models)}, each for {each}"
+
+
 def report_inputs(
     run: Run, bundle: Bundle, evaluation: ForecastEvaluation, drawn: list[DrawnSeries]
 ) -> ForecastReport:
@@ -52,6 +59,7 @@ def report_inputs(
         ("Horizon", f"{settings.forecast.horizon} steps of {settings.panel.frequency}"),
         ("Season", f"{settings.panel.season} steps"),
         ("Features", f"{bundle.model.n_features_in_}"),
+        ("Models", _told_models(bundle, settings.forecast.steps_per_model)),
         ("Started", f"{run.started:%Y-%m-%d %H:%M} UTC"),
         *run.befell(),
     ]

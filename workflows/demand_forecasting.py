@@ -118,10 +118,13 @@ def evaluate(run: Run, panel: Any, backtest: Any) -> tuple[ForecastEvaluation, l
 def train(run: Run, panel: Any, backtest: Any) -> Bundle:
     """Train on everything, and calibrate intervals with all origins."""
     settings = run.configuration
-    forecaster = settings.forecaster(run.data is None).fit(panel)
+    forecaster = settings.forecaster(run.data is None)
+    forecaster.fit(panel, horizon=settings.forecast.horizon)
     forecaster.calibrate(backtest, settings.forecast.levels)
+    model, *others = forecaster.models_
     return Bundle(
-        model=forecaster.models_[0],
+        model=model,
+        more=tuple(others),
         features=forecaster.to_dict(),
         schema=run.records["validate"].notes["schema"],
         threshold=None,

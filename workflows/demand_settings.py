@@ -69,6 +69,9 @@ class Forecast(Settings):
     """How far ahead, and how wide."""
 
     horizon: int = Field(28, gt=0)
+    #: Left out, one model makes all steps, each from the forecasts of those before (recursive).
+    #: With 1, each step has a model of its own (direct); in between, each so many steps have one.
+    steps_per_model: int | None = Field(None, gt=0)
     levels: tuple[float, ...] = (80.0,)
 
 
@@ -243,6 +246,7 @@ class DemandSettings(Settings):
             transforms=[transform_from_dict(each) for each in self.transforms],
             static=self.features.columns(generated)[1],
             season=panel.season,
+            steps_per_model=self.forecast.steps_per_model,
             gaps=panel.gaps,
             common_end=panel.common_end,
             minimum=panel.minimum,

@@ -1,9 +1,9 @@
 """Model bundles: everything that scoring needs in one folder, checked before it is loaded.
 
-A bundle holds ``model.ubj`` and JSON, no pickle, so that loading one runs no code. The file
-``SHA256SUMS`` (``sha256sum -c`` reads it too) has the hash of each file: what is damaged never
-reaches XGBoost, which a damaged model can crash. It guards against accidents and careless edits;
-who can write the folder can write the sums too.
+A bundle holds ``model.ubj``, others where there are several, and JSON: no pickle, so that loading
+one runs no code. The file ``SHA256SUMS`` (``sha256sum -c`` reads it too) has the hash of each file:
+what is damaged never reaches XGBoost, which a damaged model can crash. It guards against accidents
+and careless edits; who can write the folder can write the sums too.
 """
 
 import hashlib
@@ -68,6 +68,8 @@ class Bundle:
         How the model was judged.
     versions : dict
         Of the packages that made it; filled in by `save_bundle`.
+    more : tuple of models
+        Further ones, such as those of the later steps of a forecast.
     """
 
     model: XGBModel
@@ -77,6 +79,12 @@ class Bundle:
     metadata: dict[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    more: tuple[XGBModel, ...] = ()
+
+    @property
+    def models(self) -> tuple[XGBModel, ...]:
+        """All models, in order."""
+        return (self.model, *self.more)
 
     def flagged_from(self) -> float:
         """Return the threshold.
@@ -128,35 +136,49 @@ def load_bundle(path: str | Path) -> Bundle:
     path = Path(path)
     check_sums(path)
     check_version(path, read_json(path / "bundle.json"))
-    check_listed(path, (MODEL, *DOCUMENTS))
+    check_listed(path, DOCUMENTS)
     documents = {name: read_json(path / name) for name in DOCUMENTS}
     head = documents["bundle.json"]
+    told = [head["model"], *head.get("more", ())]
+    names = _model_files(len(told))
+    check_listed(path, names)
+    model, *more = (
+        model_of((path / name).read_bytes(), each) for name, each in zip(names, told, strict=True)
+    )
     return Bundle(
-        model=model_of((path / MODEL).read_bytes(), head["model"]),
+        model=model,
         features=documents["features.json"],
         schema=documents["schema.json"],
         threshold=head["threshold"],
         metadata=head["metadata"],
         metrics=documents["metrics.json"],
         versions=head["versions"],
+        more=tuple(more),
     )
 
 
 def _write(folder: Path, bundle: Bundle) -> None:
-    (folder / MODEL).write_bytes(raw_model(bundle.model.get_booster()))
+    models = _model_files(len(bundle.models))
+    for name, model in zip(models, bundle.models, strict=True):
+        (folder / name).write_bytes(raw_model(model.get_booster()))
     head = {
         "version": VERSION,
         "threshold": bundle.threshold,
         "metadata": bundle.metadata,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "model": told_of(bundle.model),
+        "more": [told_of(model) for model in bundle.more],
     }
     contents = (head, bundle.features, bundle.schema, bundle.metrics)
     for name, content in zip(DOCUMENTS, contents, strict=True):
         text = json.dumps(content, indent=1)
         (folder / name).write_text(text + "\n", encoding="utf-8")
-    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in (MODEL, *DOCUMENTS)]
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in (*models, *DOCUMENTS)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _model_files(count: int) -> list[str]:
+    return [MODEL, *(f"model-{number}.ubj" for number in range(2, count + 1))]
 
 
 def told_of(model: XGBModel) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dmlkit import read_table
+from dmlkit.boosting import load_bundle
 from dmlkit.tables.generate import retail_demand
 from dmlkit.workflow import load_configuration
 from dmlkit.workflows.demand_settings import DemandSettings
@@ -16,6 +17,7 @@ from tests.plans import check_plan
 HORIZON = 7
 OPTIONS = [
     f"forecast.horizon={HORIZON}",
+    "forecast.steps_per_model=4",
     'features.known=["price", "promotion"]',
     'features.static=["category"]',
     'features.groups=[{by=["item_id"], on_lags={1=["rolling_mean:7"]}, aggregate="sum"}]',
@@ -75,6 +77,8 @@ def test_the_job_leaves_metrics_report_bundle_and_forecasts_of_the_week_to_come(
     assert sorted(forecasts["step"].unique()) == list(range(1, HORIZON + 1))
     assert (forecasts["yhat_lo_80"] <= forecasts["yhat_hi_80"]).all()
     assert (finished / "manifest.json").exists()
+    assert "2, each for up to 4 steps" in report
+    assert len(load_bundle(finished / "model").models) == 2
 
 
 def test_a_bundle_forecasts_the_same_bits_from_the_same_history(finished, sales_path, scheduler):
