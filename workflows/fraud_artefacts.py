@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dmlkit.boosting import Bundle, save_bundle
+from dmlkit.boosting import Bundle, FeatureInteractions, save_bundle
 from dmlkit.metrics import BinaryEvaluation
 from dmlkit.metrics.report import BadRows, Period, ReportInputs, StageTime, write_report
 from dmlkit.tables import write_table
@@ -16,14 +16,20 @@ __all__ = ["write_artefacts"]
 
 
 def write_artefacts(
-    run: Run, bundle: Bundle, scores: Any, evaluation: BinaryEvaluation, importance: pd.DataFrame
+    run: Run,
+    bundle: Bundle,
+    scores: Any,
+    evaluation: BinaryEvaluation,
+    importance: pd.DataFrame,
+    interactions: FeatureInteractions,
 ) -> None:
     """Write the artefacts into the run's staging folder."""
     metrics = flat_metrics(run, bundle, evaluation)
     write_json(run.staging / "metrics.json", metrics)
     write_table(scores, str(run.staging / "scores"))
     save_bundle(run.staging / "model", replace(bundle, metrics=metrics))
-    write_report(run.staging / "report.html", report_inputs(run, evaluation, importance))
+    inputs = report_inputs(run, evaluation, importance, interactions)
+    write_report(run.staging / "report.html", inputs)
 
 
 def flat_metrics(run: Run, bundle: Bundle, evaluation: BinaryEvaluation) -> dict[str, float]:
@@ -40,7 +46,12 @@ def flat_metrics(run: Run, bundle: Bundle, evaluation: BinaryEvaluation) -> dict
     return metrics | {"threshold": bundle.flagged_from()}
 
 
-def report_inputs(run: Run, evaluation: BinaryEvaluation, importance: pd.DataFrame) -> ReportInputs:
+def report_inputs(
+    run: Run,
+    evaluation: BinaryEvaluation,
+    importance: pd.DataFrame,
+    interactions: FeatureInteractions,
+) -> ReportInputs:
     """Gather what the report tells."""
     table, trained = run.records["validate"], run.records["train"].notes
     facts = [
@@ -59,6 +70,8 @@ def report_inputs(run: Run, evaluation: BinaryEvaluation, importance: pd.DataFra
         periods=[_period(period) for period in run.records["split"].notes["periods"]],
         evaluation=evaluation,
         importance=importance,
+        interactions=interactions.pairs,
+        interaction_points=interactions.points,
         stages=[
             StageTime(record.name, record.rows, record.bytes, record.seconds, record.state)
             for record in run.records.values()

@@ -9,7 +9,7 @@ from typing import Any
 
 import dask.dataframe as dd
 
-from dmlkit.boosting import Bundle, XGBClassifier, feature_importance
+from dmlkit.boosting import Bundle, XGBClassifier, feature_importance, feature_interactions
 from dmlkit.features import FeatureSet
 from dmlkit.metrics import best_threshold, evaluate_binary
 from dmlkit.model_selection import TrainValidationTest, count_periods, drop_known_entities
@@ -175,14 +175,15 @@ def evaluate(run: Run, split: TrainValidationTest, train: Bundle, score: Any) ->
     )
     names = run.records["features"].notes["names"]
     run.note(rows=evaluation.rows)
-    return evaluation, feature_importance(train.model, split.test[names])
+    rows = split.test[names]
+    explained = feature_importance(train.model, rows), feature_interactions(train.model, rows)
+    return evaluation, *explained
 
 
 @job.stage
 def publish(run: Run, train: Bundle, score: Any, evaluate: Any) -> None:
     """Write metrics, report, model and scores."""
-    evaluation, importance = evaluate
-    write_artefacts(run, train, score, evaluation, importance)
+    write_artefacts(run, train, score, *evaluate)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dmlkit.boosting import Bundle, save_bundle
+from dmlkit.boosting import Bundle, FeatureInteractions, save_bundle
 from dmlkit.metrics import AlarmEvaluation, BinaryEvaluation
 from dmlkit.metrics.report import BadRows, ReportInputs, StageTime, write_report
 from dmlkit.metrics.report.remaining_life import alarm_chart, life_chart
@@ -26,13 +26,14 @@ def write_artefacts(
     alarms: AlarmEvaluation | None,
     points: pd.DataFrame,
     importance: pd.DataFrame,
+    interactions: FeatureInteractions,
 ) -> None:
     """Write the artefacts into the run's staging folder."""
     metrics = flat_metrics(run, bundle, lives, risk, alarms)
     write_json(run.staging / "metrics.json", metrics)
     write_table(scores, str(run.staging / "scores"))
     save_bundle(run.staging / "model", replace(bundle, metrics=metrics))
-    inputs = report_inputs(run, bundle, metrics, risk, alarms, points, importance)
+    inputs = report_inputs(run, bundle, metrics, risk, alarms, points, importance, interactions)
     write_report(run.staging / "report.html", inputs)
 
 
@@ -74,6 +75,7 @@ def report_inputs(
     alarms: AlarmEvaluation | None,
     points: pd.DataFrame,
     importance: pd.DataFrame,
+    interactions: FeatureInteractions,
 ) -> ReportInputs:
     """Gather what the report tells."""
     table, parts = run.records["validate"], run.records["split"].notes["parts"]
@@ -99,6 +101,8 @@ def report_inputs(
         evaluation=risk,
         charts={"Life left": charts},
         importance=importance,
+        interactions=interactions.pairs,
+        interaction_points=interactions.points,
         stages=[
             StageTime(record.name, record.rows, record.bytes, record.seconds, record.state)
             for record in run.records.values()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dmlkit.boosting import Bundle, XGBClassifier, feature_importance
+from dmlkit.boosting import Bundle, XGBClassifier, feature_importance, feature_interactions
 from dmlkit.linear_model import LogisticRegression
 from dmlkit.metrics import Calibrator, evaluate_binary, evaluate_groups, threshold_at_capacity
 from dmlkit.model_selection import TrainValidationTest, count_parts
@@ -190,8 +190,11 @@ def evaluate(run: Run, prepare: Prepared, train: Bundle, score: Any) -> Any:
         threshold=train.flagged_from(),
     )
     run.note(rows=judged.rows)
-    importance = feature_importance(train.model, prepare.part("test")[prepare.names])
-    return judged, beside, groups, importance
+    rows = prepare.part("test")[prepare.names]
+    importance = feature_importance(train.model, rows)
+    # Only the pairs: a report on patients shows no single stay.
+    pairs = feature_interactions(train.model, rows).pairs
+    return judged, beside, groups, importance, pairs
 
 
 @job.stage(uses=["evaluation", "capacity"])

@@ -10,7 +10,7 @@ from typing import Any
 import dask.dataframe as dd
 import pandas as pd
 
-from dmlkit.boosting import Bundle, XGBRegressor, feature_importance
+from dmlkit.boosting import Bundle, XGBRegressor, feature_importance, feature_interactions
 from dmlkit.metrics import Calibrator, evaluate_alarms, evaluate_binary, evaluate_regression
 from dmlkit.model_selection import TrainValidationTest
 from dmlkit.tables import check_table
@@ -181,7 +181,9 @@ def evaluate(run: Run, split: TrainValidationTest, train: Bundle, score: Any) ->
     points = test[["remaining", "prediction"]].compute()
     run.note(rows=risk.rows)
     names = run.records["features"].notes["names"]
-    return lives, risk, alarms, points, feature_importance(train.model, split.test[names])
+    rows = split.test[names]
+    explained = feature_importance(train.model, rows), feature_interactions(train.model, rows)
+    return lives, risk, alarms, points, *explained
 
 
 @job.stage(uses=["evaluation", "costs", "target"])

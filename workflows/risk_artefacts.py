@@ -24,13 +24,14 @@ def write_artefacts(
     beside: BinaryEvaluation,
     groups: pd.DataFrame,
     importance: pd.DataFrame,
+    pairs: pd.DataFrame,
 ) -> None:
     """Write the artefacts into the run's staging folder."""
     metrics = flat_metrics(run, bundle, evaluation, beside)
     write_json(run.staging / "metrics.json", metrics)
     write_table(scores, str(run.staging / "scores"))
     save_bundle(run.staging / "model", replace(bundle, metrics=metrics))
-    inputs = report_inputs(run, evaluation, beside, groups, importance)
+    inputs = report_inputs(run, evaluation, beside, groups, importance, pairs)
     write_report(run.staging / "report.html", inputs)
 
 
@@ -56,6 +57,7 @@ def report_inputs(
     beside: BinaryEvaluation,
     groups: pd.DataFrame,
     importance: pd.DataFrame,
+    pairs: pd.DataFrame,
 ) -> ReportInputs:
     """Gather what the report tells."""
     table, parts = run.records["validate"], run.records["split"].notes["parts"]
@@ -78,6 +80,7 @@ def report_inputs(
         beside={BESIDE: beside.metrics},
         groups=groups.assign(column=groups["column"].str.removeprefix("group_")),
         importance=importance,
+        interactions=pairs,
         stages=[
             StageTime(record.name, record.rows, record.bytes, record.seconds, record.state)
             for record in run.records.values()

@@ -7,15 +7,18 @@ if TYPE_CHECKING:
     from dmlkit.boosting.bundle import Bundle, load_bundle, save_bundle
     from dmlkit.boosting.classifier import XGBClassifier
     from dmlkit.boosting.importance import feature_importance
+    from dmlkit.boosting.interactions import FeatureInteractions, feature_interactions
     from dmlkit.boosting.ranker import XGBRanker
     from dmlkit.boosting.regressor import XGBRegressor
 
 __all__ = [
     "Bundle",
+    "FeatureInteractions",
     "XGBClassifier",
     "XGBRanker",
     "XGBRegressor",
     "feature_importance",
+    "feature_interactions",
     "load_bundle",
     "save_bundle",
 ]
@@ -23,10 +26,12 @@ __all__ = [
 #: Where the public names live. A process that trains needs none of them, nor Dask.
 HOMES = {
     "Bundle": "bundle",
+    "FeatureInteractions": "interactions",
     "XGBClassifier": "classifier",
     "XGBRanker": "ranker",
     "XGBRegressor": "regressor",
     "feature_importance": "importance",
+    "feature_interactions": "interactions",
     "load_bundle": "bundle",
     "save_bundle": "bundle",
 }

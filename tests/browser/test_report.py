@@ -52,6 +52,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evaluation = evaluate_binary(scores, label="label", score="score", costs=Costs())
     long_names = [f"terminal_id_fraud_mean_{days}d_delay_7d" for days in (1, 7)] + ["f" * 80]
     importance = pd.DataFrame({"feature": long_names, "gain": 1 / 3, "shap": [0.3, 0.2, 0.1]})
+    pairs = pd.DataFrame({"feature": long_names[0], "other": long_names[1:], "shap": [0.2, 0.1]})
+    points = pd.concat([pairs] * 50).assign(
+        value=random.random(100), other_value=random.random(100), shap=random.normal(size=100)
+    )
     curve = {"validation": {"aucpr": [0.1, 0.3, 0.2]}}
     write_report(
         path,
@@ -60,6 +64,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "$$x$$ is not taken for TeX",
             evaluation,
             importance=importance,
+            interactions=pairs,
+            interaction_points=points,
             learning_curve=curve,
             positives="$$x$$",
         ),
@@ -88,6 +94,6 @@ def visit(report: Path, width: int, tmp_path: Path) -> dict:
 def test_charts_are_drawn_without_asking_for_anything(report, tmp_path, width):
     seen = visit(report, width, tmp_path)
     assert seen["errors"] == seen["refused"] == seen["fetched"] == []
-    assert len(seen["paths"]) == 6
+    assert len(seen["paths"]) == 8
     assert all(paths > 5 for paths in seen["paths"])
     assert (seen["width"], seen["tooWide"]) == (width, 0)

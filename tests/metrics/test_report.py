@@ -6,6 +6,7 @@ from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -62,6 +63,23 @@ def evaluation(scores: pd.DataFrame) -> BinaryEvaluation:
     )
 
 
+def _points() -> pd.DataFrame:
+    """Rows of three pairs: two numbers, of which some are missing; a number and text; two texts."""
+    random = np.random.default_rng(1)
+    numbers = random.random(200).astype(object)
+    shops, towns = random.choice(["a", "b", "c", "d"], 200), random.choice(["x", "y"], 200)
+    pairs = {
+        ("amount", "night"): (numbers, [None, *numbers[1:]]),
+        ("shop", "amount"): (shops, numbers),
+        ("shop", "town"): (shops, towns),
+    }
+    tables = [
+        pd.DataFrame({"feature": feature, "other": other, "value": value, "other_value": beside})
+        for (feature, other), (value, beside) in pairs.items()
+    ]
+    return pd.concat(tables, ignore_index=True).assign(shap=random.normal(size=600))
+
+
 @pytest.fixture(scope="module")
 def inputs(evaluation: BinaryEvaluation) -> ReportInputs:
     return ReportInputs(
@@ -77,6 +95,10 @@ def inputs(evaluation: BinaryEvaluation) -> ReportInputs:
         importance=pd.DataFrame(
             {"feature": ["amount", "night"], "gain": [0.25, 0.75], "shap": [1.5, 0.2]}
         ),
+        interactions=pd.DataFrame(
+            {"feature": ["amount", "night"], "other": ["night", "shop"], "shap": [0.4, 0.1]}
+        ),
+        interaction_points=_points(),
         stages=[StageTime("read", 24000, None, 0.4), StageTime("train", None, 52000, 71.0)],
         bad_rows=[BadRows("amount is missing", 12, "row 4711 of part-3.csv")],
         warnings=["A worker was lost."],
@@ -120,6 +142,24 @@ def test_all_metrics_are_there_with_their_intervals(page, evaluation):
     low, high = evaluation.intervals["roc_auc"]
     assert f"{evaluation.metrics['roc_auc']:.3f} {low:.3f} to {high:.3f}" in page.text
     assert evaluation.interval_method in page.text
+
+
+def test_pairs_of_features_are_told_and_drawn_where_one_is_a_number(page):
+    assert "Features that act together" in page.headings
+    assert "amount with night" in page.text
+    assert "0.400" in page.text
+    drawn = [heading for heading in page.headings if " with " in heading]
+    assert drawn == ["amount with night", "amount with shop"]
+    assert "night below 0." in page.text
+    assert "shop: a" in page.text
+
+
+def test_without_interactions_there_is_no_word_of_them(written, inputs):
+    page = written(replace(inputs, interactions=None, interaction_points=None))
+    assert "act together" not in page.text
+    only_pairs = written(replace(inputs, interaction_points=None))
+    assert "act together" in only_pairs.text
+    assert not [heading for heading in only_pairs.headings if " with " in heading]
 
 
 def test_the_metrics_that_decide_come_first(page):

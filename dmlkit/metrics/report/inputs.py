@@ -91,6 +91,9 @@ class ReportInputs:
     importance : DataFrame or None
         Columns ``feature``, ``gain`` (shares of 1) and ``shap`` (mean absolute SHAP value in
         log-odds).
+    interactions, interaction_points : DataFrame or None
+        Features that act together, and rows of the first pairs: `pairs` and `points` of
+        `dmlkit.boosting.feature_interactions`.
     stages : sequence of StageTime
     bad_rows : sequence of BadRows or None
         None where rows were not checked; empty where all were good.
@@ -115,6 +118,8 @@ class ReportInputs:
     charts: Mapping[str, Sequence[Chart]] = field(default_factory=dict)
     groups: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
+    interactions: pd.DataFrame | None = None
+    interaction_points: pd.DataFrame | None = None
     stages: Sequence[StageTime] = ()
     bad_rows: Sequence[BadRows] | None = None
     warnings: Sequence[str] = ()

@@ -19,6 +19,7 @@ from dmlkit.metrics.report.budget import budgets, costs_in_words, gain_chart
 from dmlkit.metrics.report.drawing import Chart
 from dmlkit.metrics.report.groups import group_rows
 from dmlkit.metrics.report.inputs import ReportInputs
+from dmlkit.metrics.report.interactions import interaction_charts, interaction_rows
 from dmlkit.metrics.report.learning import learning_charts
 from dmlkit.metrics.report.probabilities import calibration_chart, histogram_chart
 from dmlkit.metrics.report.ranking import precision_recall_chart, roc_chart
@@ -102,6 +103,7 @@ def render_report(inputs: ReportInputs) -> str:
         script=Markup(script),
         library=Markup("\n".join(library.js_raw)),
         learning=[name for name in charts if name.startswith("learning")],
+        together=[name for name in charts if name.startswith("interaction")],
         version=metadata.version("dmlkit"),
         **_words(inputs),
     )
@@ -126,6 +128,7 @@ def _charts(inputs: ReportInputs) -> Iterator[Chart]:
     if evaluation.gain is not None:
         yield gain_chart(evaluation.gain, positives)
     yield from learning_charts(inputs.learning_curve)
+    yield from interaction_charts(inputs.interaction_points)
     for charts in inputs.charts.values():
         yield from charts
 
@@ -146,6 +149,7 @@ def _words(inputs: ReportInputs) -> dict[str, Any]:
         "beside": beside_rows(evaluation, inputs.beside, positives),
         "groups": group_rows(inputs.groups),
         "features": feature_rows(inputs.importance),
+        "pairs": interaction_rows(inputs.interactions),
         "feature_total": 0 if inputs.importance is None else len(inputs.importance),
         "stages": stage_rows(inputs.stages),
         "total": duration(sum(stage.seconds for stage in inputs.stages)),
