@@ -1,9 +1,10 @@
 """What watching costs: the time of many small tasks with the story and without, and its size.
 
-``python -m benchmarks.observe [--rows TASKS] [--repeat 5] [--workers 500] [--json FILE]``: runs
+``python -m benchmarks.observe [--rows TASKS] [--repeat 5] [--workers 500] [--tasks 1000000]
+[--json FILE]``: runs
 alternate between a scheduler that keeps the story and the same one that does not, so that what else
-the machine does falls on both; and a story of many workers is built, to see what one look, one
-snapshot and 10,000 events take.
+the machine does falls on both; a story of many workers is built, to see what one look, one snapshot
+and 10,000 events take; and so is one of a scheduler that holds ``--tasks`` tasks.
 """
 
 import argparse
@@ -40,9 +41,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="tasks in a run")
     parser.add_argument("--repeat", type=int, default=5, help="pairs of runs")
     parser.add_argument("--workers", type=int, default=500, help="of the simulated cluster")
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="of a crowded scheduler")
     parser.add_argument("--json", help="a file for the results")
     options = parser.parse_args()
     results = [*overhead(options.rows, options.repeat), *size(options.workers)]
+    results += crowded(options.tasks, options.workers)
     table = Table("what", "median", "all")
     for result in results:
         shown = [f"{value:,.4g}" for value in result["seconds_all"]]
@@ -145,6 +148,62 @@ def simulated(workers: int) -> Story:
         story.lose(300.0, address, {f"part-{number}"}, running=1)
         story.losses.computed(300.0, f"part-{number}", 0.1)
     return story
+
+
+def crowded(tasks: int, workers: int) -> Iterator[dict[str, Any]]:
+    """Give what looks and snapshots take of a scheduler that holds many tasks, most of them queued.
+
+    Two of its workers are there; the others are copies of what it knows of these.
+    """
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        install(client)
+        futures = client.map(time.sleep, [3600.0] * tasks, pure=False, batch_size=10_000)
+        while client.run_on_scheduler(_held_tasks) < tasks:
+            time.sleep(0.5)
+        looks, made = client.run_on_scheduler(_looks, workers)
+        name = f"{tasks:,} tasks, {workers} workers"
+        yield result(name, "seconds of a look at the scheduler", tasks, looks)
+        yield result(name, "seconds to make a snapshot", tasks, made)
+        del futures
+
+
+def _held_tasks(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
+
+
+def _looks(workers: int, dask_scheduler: Any) -> tuple[list[float], list[float]]:
+    plugin = dask_scheduler.plugins[NAME]
+    plugin._timer.stop()
+    there = list(dask_scheduler.workers.values())
+    many = {f"tcp://10.0.0.{number}:1": there[number % 2] for number in range(workers)}
+    plugin.scheduler = _Crowded(dask_scheduler, many)
+    for address in many:
+        plugin.add_worker(plugin.scheduler, address)
+    now, looks, made = time.time(), [], []
+    for number in range(20):
+        began = time.perf_counter()
+        plugin._look_once(now + number)
+        looks.append(time.perf_counter() - began)
+        plugin._kept = (0.0, b"")
+        began = time.perf_counter()
+        plugin.snapshot_json()
+        made.append(time.perf_counter() - began)
+    return looks, made
+
+
+class _Crowded:
+    """A scheduler as it is, but for its workers."""
+
+    def __init__(self, scheduler: Any, workers: dict[str, Any]) -> None:
+        self._scheduler, self.workers = scheduler, workers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
 
 
 def result(system: str, task: str, rows: int, values: list[float]) -> dict[str, Any]:
