@@ -1,7 +1,6 @@
 """Features of series that lie one after the other: blocks of them beside each other in threads."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def lagged_features(
     shift : int
         Rows that all lags are longer.
     """
-    targets = program.targets + np.array([0, 0, shift, 0])
+    targets = program.targets + np.array([0, 0, shift, 0, 0])
     found = np.empty((len(program.targets), len(values)), dtype)
     parts = BLOCKS_PER_THREAD * threads if threads > 1 else 1
     cuts = np.searchsorted(starts, np.linspace(0, len(values), parts + 1))
@@ -61,7 +60,4 @@ def lagged_features(
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, range(parts)))
-    declared: list[Any] = [None] * len(found)
-    for target, place in enumerate(program.order):
-        declared[place] = target
-    return found if declared == list(range(len(found))) else found[declared]
+    return found

@@ -210,9 +210,10 @@ def panel_features(values, starts, operations, parameters, targets, out, column)
         Code, window in rows, season in rows (1 for none).
     parameters : (k,) float64 array
         A quantile's level, or alpha.
-    targets : (f, 4) int64 array
+    targets : (f, 5) int64 array
         Of each feature, in the order of operations: the operation, which of its values (1 for the
-        deviation of moments, else 0), the lag in rows, and how many known values it needs.
+        deviation of moments, else 0), the lag in rows, how many known values it needs, and its row
+        of `out`.
     out : (f, m) float array
     column : int
         Where in `out` the first value belongs.
@@ -227,7 +228,7 @@ def panel_features(values, starts, operations, parameters, targets, out, column)
         own = values[first:stop]
         done = -1
         for feature in range(len(targets)):
-            number, which, lag, least = targets[feature]
+            number, which, lag, least, place = targets[feature]
             code, window, season = operations[number]
             if number != done:
                 done = number
@@ -238,7 +239,7 @@ def panel_features(values, starts, operations, parameters, targets, out, column)
                     run_by_season(
                         own, season, code, window, parameters[number], state, result, known
                     )
-            row = out[feature, column + first : column + stop]
+            row = out[place, column + first : column + stop]
             row[: min(lag, n)] = np.nan
             for i in range(n - lag):
                 row[lag + i] = result[which, i] if known[i] >= least else np.nan
@@ -287,7 +288,7 @@ def latest_features(  # type: ignore[no-untyped-def]
         done, newest = -1, -1
         result, known = np.empty((2, 1)), 0.0
         for feature in range(len(targets)):
-            number, which, lag, least = targets[feature]
+            number, which, lag, least, place = targets[feature]
             stop = end - lag + 1
             if number != done or stop != newest:
                 done, newest = number, stop
@@ -297,7 +298,7 @@ def latest_features(  # type: ignore[no-untyped-def]
                     operations[number],
                     parameters[number],
                 )
-            out[feature, i] = result[which, -1] if known >= least else np.nan
+            out[place, i] = result[which, -1] if known >= least else np.nan
 
 
 @compiled

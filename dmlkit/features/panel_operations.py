@@ -119,16 +119,13 @@ class Program:
     ----------
     operations : (k, 3) int64 array
     parameters : (k,) float64 array
-    targets : (f, 4) int64 array
-        In the order of operations.
-    order : (f,) int64 array
-        Where in the declared order each target stands.
+    targets : (f, 5) int64 array
+        In the order of operations; the last column tells where in the declared order each stands.
     """
 
     operations: np.ndarray
     parameters: np.ndarray
     targets: np.ndarray
-    order: np.ndarray
 
 
 def lag_features(
@@ -161,14 +158,12 @@ def program_of(features: Sequence[LagFeature], min_samples: int | None = None) -
         parameter = numbers.get("level", numbers.get("alpha", 0.0))
         least = feature.window if min_samples is None else min(min_samples, feature.window)
         targets = found.setdefault((code, window, season, parameter), [])
-        targets.append((place, which, feature.lag, least))
+        targets.append((which, feature.lag, least, place))
     rows = [
         (number, *target) for number, targets in enumerate(found.values()) for target in targets
     ]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
     return Program(
         operations=np.array([key[:3] for key in found], dtype=np.int64).reshape(-1, 3),
         parameters=np.array([key[3] for key in found], dtype=np.float64),
-        targets=np.ascontiguousarray(table[:, [0, 2, 3, 4]]),
-        order=np.ascontiguousarray(table[:, 1]),
+        targets=np.array(rows, dtype=np.int64).reshape(-1, 5),
     )

@@ -64,12 +64,10 @@ class Tails:
             self.states,
             program.operations,
             program.parameters,
-            program.targets + np.array([0, 0, shift, 0]),
+            program.targets + np.array([0, 0, shift, 0, 0]),
             found,
         )
-        declared = np.empty_like(found)
-        declared[program.order] = found
-        return declared
+        return found
 
 
 @dataclass(frozen=True)
