@@ -1,15 +1,19 @@
 """Training a classifier: dmlkit beside its peers, in alternation on the same cluster.
 
 ``python -m benchmarks.training [--rows 1000000] [--features 40] [--repeat 3] [--json FILE]``. The
-peers are `xgboost.dask`, XGBoost in one process with as many threads, and LightGBM's Dask estimator
-(extra ``bench``), whose trees are others: its AUC is told and not compared.
+peers are `xgboost.dask`, XGBoost in one process with as many threads, `xgboost.spark` in Spark's
+local mode, and LightGBM's Dask estimator (the last two need the extra ``bench``), whose trees are
+others: its AUC is told and not compared. All begin with the rows in memory.
 """
 
 import argparse
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -34,6 +38,16 @@ PARAMETERS: dict[str, Any] = {"max_depth": 6, "learning_rate": 0.1, "tree_method
 ROUNDS = 100
 PARTITION_ROWS = 125_000
 
+SPARK = {
+    "spark.driver.memory": "6g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # A task of a training takes a core, as a worker of Dask's does.
+    "spark.task.cpus": "1",
+}
+
 #: Areas under the ROC curve this near to each other are those of equal models.
 SAME = 0.002
 
@@ -47,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--json")
     options = parser.parse_args(arguments)
-    if not find_spec("lightgbm") and "lightgbm.dask" in options.only:
-        print("lightgbm.dask is left out: pip install -e '.[bench]'")
-        options.only.remove("lightgbm.dask")
+    for system, package in (("lightgbm.dask", "lightgbm"), ("xgboost.spark", "pyspark")):
+        if not find_spec(package) and system in options.only:
+            print(f"{system} is left out: pip install -e '.[bench]'")
+            options.only.remove(system)
     held_out = rows_of(10_000, PARTITION_ROWS, options.features)
     runs: dict[str, list[dict[str, float]]] = {system: [] for system in options.only}
     with connect(workers=WORKERS, threads=1) as client:
@@ -57,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         distributed.wait(table)
         for _ in range(options.repeat):
             for system in options.only:
-                runs[system].append(one_run(SYSTEMS[system], table, held_out, client))
+                runs[system].append(one_run(system, table, held_out, client))
     results = collect(runs, options.rows, options.features)
     Console().print(as_table(results))
     if options.json:
@@ -126,10 +141,26 @@ def with_lightgbm_dask(table: Any, client: Any) -> Predict:
     return lambda rows: local.predict_proba(rows)[:, 1]
 
 
+def with_xgboost_spark(table: Any, client: Any) -> Predict:  # noqa: ARG001
+    """Train with XGBoost's estimator for Spark, on a frame that Spark holds in memory."""
+    from xgboost.spark import SparkXGBClassifier
+
+    features = [name for name in table.columns if name != "label"]
+    model = SparkXGBClassifier(
+        features_col=features,
+        label_col="label",
+        n_estimators=ROUNDS,
+        num_workers=WORKERS,
+        **PARAMETERS,
+    )
+    return scores_of(model.fit(table).get_booster())
+
+
 SYSTEMS: dict[str, Callable[[Any, Any], Predict]] = {
     "dmlkit": with_dmlkit,
     "xgboost.dask": with_xgboost_dask,
     "xgboost, one process": with_one_process,
+    "xgboost.spark": with_xgboost_spark,
     "lightgbm.dask": with_lightgbm_dask,
 }
 
@@ -139,13 +170,37 @@ def scores_of(booster: xgboost.Booster) -> Predict:
     return lambda rows: booster.predict(xgboost.DMatrix(rows))
 
 
-def one_run(train: Any, table: Any, held_out: pd.DataFrame, client: Any) -> dict[str, float]:
+@contextmanager
+def in_spark(table: Any) -> Iterator[Any]:
+    """Give the rows as a frame that Spark holds in memory."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(f"local[{WORKERS}]").appName("training")
+    for name, value in SPARK.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            table.to_parquet(Path(folder) / "rows")
+            frame = session.read.parquet(str(Path(folder) / "rows")).repartition(WORKERS).cache()
+            frame.count()
+            yield frame
+    finally:
+        session.stop()
+
+
+#: How the rows come into memory, where it is not that of Dask's workers.
+HELD: dict[str, Callable[[Any], AbstractContextManager[Any]]] = {
+    "xgboost, one process": lambda table: nullcontext(table.compute()),
+    "xgboost.spark": in_spark,
+}
+
+
+def one_run(system: str, table: Any, held_out: pd.DataFrame, client: Any) -> dict[str, float]:
     """Train once; return seconds, memory and the AUC on rows that were not trained on."""
-    if train is with_one_process:
-        table = table.compute()
-    with PeakMemory() as memory:
+    with HELD.get(system, nullcontext)(table) as rows, PeakMemory() as memory:
         began = time.perf_counter()
-        predict = train(table, client)
+        predict = SYSTEMS[system](rows, client)
         seconds = time.perf_counter() - began
     rows, label = split(held_out)
     auc = float(roc_auc_score(label, predict(rows)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from distributed import Client
 
-from dmlkit.boosting.shard_host import Rows
+from dmlkit.boosting.hosted_shard import Rows
 from dmlkit.boosting.shards import shards_of
 from dmlkit.boosting.training_data import TrainingData, wait_for
 
