@@ -11,14 +11,14 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.bound_kernels import window_starts, window_stops
-from dmlkit.features.by_entity import add_beside, add_by_entity, explain_move
+from dmlkit.features.by_entity import add, explain_move
 from dmlkit.features.entity_key import NO_TIME, EntityKey, times_of
 from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
+from dmlkit.features.local_frames import lazily
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows, entity_numbers, order_within_ties
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
-from dmlkit.features.strategy import check_order
 from dmlkit.tables import read_table
 
 __all__ = ["AsOf"]
@@ -143,12 +143,11 @@ class AsOf:
         self.check(frame._meta if hasattr(frame, "_meta") else frame)
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
-        """Return the rows with the other table's columns, lazily, as `TimeWindows` does."""
-        check_order(order, partitions)
-        if order == "input":
-            return add_beside(frame, [[self]])
-        return add_by_entity(frame, [self], partitions)
+    def transform(
+        self, frame: Any, *, partitions: int | None = None, order: str | None = None
+    ) -> Any:
+        """Return the rows with the other table's columns, as `TimeWindows` does."""
+        return add(frame, [self], partitions=partitions, order=order)
 
     def check(self, meta: pd.DataFrame) -> None:
         """Raise when a frame with the columns of `meta`, or the other table, lacks something."""
@@ -188,7 +187,9 @@ class AsOf:
 
     @cached_property
     def _table(self) -> Any:
-        return read_table(self.right) if isinstance(self.right, str | os.PathLike) else self.right
+        if isinstance(self.right, str | os.PathLike):
+            return read_table(self.right)
+        return lazily(self.right)
 
     def for_workers(self) -> "AsOf":
         """Return the step without the other table, whose rows come to the workers by themselves."""

@@ -14,6 +14,7 @@ from dmlkit.features.entity_step import EntityStep
 from dmlkit.features.input_order import Group, features_beside
 from dmlkit.features.layout import marked_as_ranges
 from dmlkit.features.lengths import in_whole_units
+from dmlkit.features.local_frames import as_given, lazily
 from dmlkit.features.neighbours import gathered_in_place
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import (
@@ -25,11 +26,12 @@ from dmlkit.features.shuffle import (
     shuffle_by_entity,
 )
 from dmlkit.features.step import check_columns
-from dmlkit.features.strategy import choose_strategy
+from dmlkit.features.strategy import choose_strategy, order_of
 from dmlkit.graph import for_each
 
 __all__ = [
     "ShufflePlan",
+    "add",
     "add_beside",
     "add_by_entity",
     "explain_move",
@@ -70,6 +72,34 @@ def grouped_by_entity(steps: Sequence[EntityStep]) -> list[list[EntityStep]]:
     for step in steps:
         groups.setdefault((step.entity, step.time), []).append(step)
     return sorted(groups.values(), key=_new_columns)
+
+
+def add(
+    frame: Any,
+    steps: Sequence[EntityStep],
+    *,
+    partitions: int | None = None,
+    order: str | None = None,
+    history: Any = None,
+) -> Any:
+    """Add the columns of steps on one entity and one time, in the order that is asked for.
+
+    Parameters
+    ----------
+    frame : dask or pandas DataFrame
+    steps : sequence of EntityStep
+    partitions, order, history
+        As for `add_by_entity`; see `TimeWindows.transform`.
+
+    Returns
+    -------
+    DataFrame like `frame`
+    """
+    order = order_of(order, frame, partitions)
+    table, seen = lazily(frame), lazily(history)
+    if order == "input":
+        return as_given(add_beside(table, [steps], seen), frame)
+    return as_given(add_by_entity(table, steps, partitions, seen), frame)
 
 
 def add_by_entity(
@@ -138,6 +168,7 @@ def plan_shuffle(frame: Any, steps: Sequence[EntityStep]) -> ShufflePlan:
 
 def explain_move(frame: Any, steps: Sequence[EntityStep], order: str = "entity") -> str:
     """Tell how rows of a frame come together: what is moved, and into how many partitions."""
+    frame = lazily(frame)
     if order == "input":
         group = _group(frame, steps, None)
         main, features = group.main, group.features

@@ -20,9 +20,10 @@ from dmlkit.features.entity_step import EntityStep
 from dmlkit.features.kinds import ENTITY_STEPS, step_of
 from dmlkit.features.layout import keeps_rows
 from dmlkit.features.learned_levels import learn_levels
+from dmlkit.features.local_frames import as_given, lazily
 from dmlkit.features.rowwise import Columns
 from dmlkit.features.step import Step, check_columns, check_new
-from dmlkit.features.strategy import check_order
+from dmlkit.features.strategy import order_of
 
 __all__ = ["FeatureSet"]
 
@@ -110,7 +111,7 @@ class FeatureSet:
 
         Parameters
         ----------
-        frame : dask.dataframe.DataFrame
+        frame : dask or pandas DataFrame
 
         Returns
         -------
@@ -122,25 +123,28 @@ class FeatureSet:
         InputError
             A column is missing, of the wrong type, or has more than 10,000 levels.
         """
-        self._check(frame._meta)
-        self.learned_ = learn_levels(frame, self._categorical())
+        table = lazily(frame)
+        self._check(table._meta)
+        self.learned_ = learn_levels(table, self._categorical())
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
-        """Return the rows with their features, lazily.
+    def transform(
+        self, frame: Any, *, partitions: int | None = None, order: str | None = None
+    ) -> Any:
+        """Return the rows with their features, lazily for a Dask frame.
 
         Parameters
         ----------
-        frame : dask.dataframe.DataFrame
+        frame : dask or pandas DataFrame
         partitions : int, optional
             Number of partitions of the result where there are windows. Without it: as many as
             keep them, with the new columns, about as large as those of `frame`.
-        order : {"entity", "input"}
+        order : {"entity", "input"}, optional
             How the rows of the result follow each other, see `TimeWindows.transform`.
 
         Returns
         -------
-        dask.dataframe.DataFrame
+        DataFrame like `frame`
             The columns of `frame` and the features. With windows, rows of the entity that was
             shuffled by last are together and by time; the order of rows is the same whatever the
             partitions of `frame` and of the result. With ``order="input"``, rows keep their order,
@@ -154,14 +158,14 @@ class FeatureSet:
         history: Any,
         *,
         partitions: int | None = None,
-        order: str = "entity",
+        order: str | None = None,
     ) -> Any:
         """Return new rows with their features, equal to those of all rows together, lazily.
 
         Parameters
         ----------
-        new_rows : dask.dataframe.DataFrame
-        history : dask.dataframe.DataFrame
+        new_rows : dask or pandas DataFrame
+        history : dask or pandas DataFrame
             Other rows of the same table, with the columns that are read (see
             `TimeWindows.update`).
         partitions, order
@@ -169,23 +173,24 @@ class FeatureSet:
 
         Returns
         -------
-        dask.dataframe.DataFrame
+        DataFrame like `new_rows`
             The new rows only.
         """
         return self._added(new_rows, partitions, history, order)
 
-    def _added(self, frame: Any, partitions: int | None, history: Any, order: str) -> Any:
-        check_order(order, partitions)
-        self._check(frame._meta)
+    def _added(self, frame: Any, partitions: int | None, history: Any, order: str | None) -> Any:
+        order = order_of(order, frame, partitions)
+        table, seen = lazily(frame), lazily(history)
+        self._check(table._meta)
         groups = grouped_by_entity(self._by_entity())
         if order == "input" and groups:
-            frame = add_beside(frame, groups, history)
+            table = add_beside(table, groups, seen)
         else:
             for steps in groups:
-                frame = add_by_entity(frame, steps, partitions, history)
+                table = add_by_entity(table, steps, partitions, seen)
         rowwise, learned = self._rowwise(), self.learned_ or {}
-        meta = _apply(frame._meta, rowwise, learned)
-        return frame.map_partitions(_apply, rowwise, learned, meta=meta)
+        meta = _apply(table._meta, rowwise, learned)
+        return as_given(table.map_partitions(_apply, rowwise, learned, meta=meta), frame)
 
     def fit_transform(self, frame: Any) -> Any:
         """Fit, then transform."""
@@ -196,12 +201,12 @@ class FeatureSet:
 
         Parameters
         ----------
-        frame : dask.dataframe.DataFrame, optional
+        frame : dask or pandas DataFrame, optional
             One that would be transformed.
         order : {"entity", "input"}
             As for `transform`.
         """
-        lines = []
+        lines, frame = [], lazily(frame)
         for steps in grouped_by_entity(self._by_entity()):
             count = sum(len(step.get_feature_names_out()) for step in steps)
             what = "; ".join(step.explain() for step in steps)

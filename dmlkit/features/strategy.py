@@ -1,6 +1,7 @@
 """How the rows of an entity come together: moved by its hash, or seen where they lie."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from dask.utils import format_bytes
@@ -16,7 +17,7 @@ from dmlkit.features.layout import (
 )
 from dmlkit.features.shuffle import Source, bytes_per_row
 
-__all__ = ["ORDERS", "Strategy", "check_order", "choose_strategy"]
+__all__ = ["ORDERS", "Strategy", "choose_strategy", "order_of"]
 
 #: Of rows: by the hash of the entity and by time, or as they came in.
 ORDERS = ("entity", "input")
@@ -44,8 +45,13 @@ class Strategy:
     told: str = ""
 
 
-def check_order(order: str, partitions: int | None) -> None:
-    """Raise when an order is none, or leaves no choice of partitions."""
+def order_of(order: str | None, frame: Any, partitions: int | None) -> str:
+    """Return in which order rows come out; raise when it is none, or fixes the partitions.
+
+    Without one, those of a pandas frame keep theirs, as whoever adds columns to it expects.
+    """
+    if order is None:
+        return "input" if isinstance(frame, pd.DataFrame) and partitions is None else "entity"
     if order not in ORDERS:
         raise ConfigurationError(f"order is {order!r}: write 'entity' or 'input'.")
     if order == "input" and partitions is not None:
@@ -53,6 +59,7 @@ def check_order(order: str, partitions: int | None) -> None:
             f"order='input' keeps the partitions of the frame, but {partitions} are asked for. "
             "Leave partitions out, or call repartition on the result."
         )
+    return order
 
 
 def choose_strategy(

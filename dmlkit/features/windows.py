@@ -9,7 +9,7 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.aggregates import AGGREGATES, check_parameter, parse_aggregate
-from dmlkit.features.by_entity import add_beside, add_by_entity, explain_move
+from dmlkit.features.by_entity import add, explain_move
 from dmlkit.features.conditions import Condition
 from dmlkit.features.events import Events, View
 from dmlkit.features.lengths import in_whole_units, length_of
@@ -17,7 +17,6 @@ from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
-from dmlkit.features.strategy import check_order
 from dmlkit.features.stream import WindowStream
 from dmlkit.features.window_names import check_lists, name_of_window
 
@@ -169,21 +168,24 @@ class TimeWindows:
         self.check(frame._meta if hasattr(frame, "_meta") else frame)
         return self
 
-    def transform(self, frame: Any, *, partitions: int | None = None, order: str = "entity") -> Any:
-        """Return the rows with the windows' columns, lazily.
+    def transform(
+        self, frame: Any, *, partitions: int | None = None, order: str | None = None
+    ) -> Any:
+        """Return the rows with the windows' columns, lazily for a Dask frame.
 
         Parameters
         ----------
-        frame : dask.dataframe.DataFrame
+        frame : dask or pandas DataFrame
         partitions : int, optional
             Number of partitions of the result. Without it: as many as keep them, with the new
             columns, about as large as those of `frame`.
-        order : {"entity", "input"}
-            How the rows of the result follow each other.
+        order : {"entity", "input"}, optional
+            How the rows of the result follow each other: those of Dask by entity, and those of
+            pandas as they are, where nothing else is said.
 
         Returns
         -------
-        dask.dataframe.DataFrame
+        DataFrame like `frame`
             With ``"entity"``, the rows of an entity together and by time; entities in the order of
             a hash. The order is the same whatever the partitions of `frame` and of the result. An
             entity with more rows than a partition should have is spread over several, by time.
@@ -192,10 +194,7 @@ class TimeWindows:
             of `read_table` tell that partitions are slices of time, or hold whole entities, rows
             are not moved if that takes less; see `explain`.
         """
-        check_order(order, partitions)
-        if order == "input":
-            return add_beside(frame, [[self]])
-        return add_by_entity(frame, [self], partitions)
+        return add(frame, [self], partitions=partitions, order=order)
 
     def update(
         self,
@@ -203,14 +202,14 @@ class TimeWindows:
         history: Any,
         *,
         partitions: int | None = None,
-        order: str = "entity",
+        order: str | None = None,
     ) -> Any:
         """Return new rows with the windows' columns, equal to those of all rows together, lazily.
 
         Parameters
         ----------
-        new_rows : dask.dataframe.DataFrame
-        history : dask.dataframe.DataFrame
+        new_rows : dask or pandas DataFrame
+        history : dask or pandas DataFrame
             Other rows of the same table, before, between or after the new ones, with the columns
             that are read. Those that no window looks back on are dropped before anything is moved.
         partitions, order
@@ -218,13 +217,10 @@ class TimeWindows:
 
         Returns
         -------
-        dask.dataframe.DataFrame
+        DataFrame like `new_rows`
             The new rows only, in the order of `transform`.
         """
-        check_order(order, partitions)
-        if order == "input":
-            return add_beside(new_rows, [[self]], history)
-        return add_by_entity(new_rows, [self], partitions, history)
+        return add(new_rows, [self], partitions=partitions, order=order, history=history)
 
     def stream(self, meta: pd.DataFrame | None = None) -> WindowStream:
         """Return what computes the same features one event at a time, see `WindowStream`."""
