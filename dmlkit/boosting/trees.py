@@ -79,8 +79,9 @@ def forest_of(raw: bytes) -> Forest:
     """
     booster = booster_of(raw)
     document = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
-    weights = document.get("weight_drop")  # of DART
     model = document.get("gbtree", document).get("model", {})
+    # Of DART: up to XGBoost 3.3 beside the model, then within.
+    weights = document.get("weight_drop") or model.get("weight_drop") or None
     trees = model.get("trees")
     if trees is None or any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree in trees):
         raise ConfigurationError(

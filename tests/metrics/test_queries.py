@@ -34,7 +34,7 @@ def rows() -> pd.DataFrame:
 
 def layouts(rows: pd.DataFrame) -> Any:
     yield rows
-    for partitions in (1, 3, 16):
+    for partitions in (1, 16):
         yield lazy(rows, partitions)
     yield lazy(rows.assign(query=rows["query"].map("q{}".format).astype("category")), 3)
 
@@ -55,7 +55,7 @@ def look(ours: Any, rows: pd.DataFrame, metric: Any, **settings: Any) -> None:
         assert weighted == pytest.approx(np.average(each, weights=weights), abs=1e-12)
 
 
-@pytest.mark.parametrize("k", [None, 1, 3])
+@pytest.mark.parametrize("k", [None, 3])
 @pytest.mark.parametrize("ours", [ndcg_score, dcg_score])
 def test_gains_are_those_of_scikit_learn(rows, ours, k) -> None:
     theirs = getattr(sklearn.metrics, ours.__name__)

@@ -45,22 +45,24 @@ def rows(kind: str = "float64", offset: float = 0.0) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("kind", ["float64", "float32", "int64", "Int64"])
-@pytest.mark.parametrize("partitions", [0, 1, 3, 16])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "partitions"),
+    [("float64", 0), ("float64", 1), ("float32", 3), ("int64", 3), ("Int64", 0), ("float64", 16)],
+)
 @pytest.mark.parametrize("name", NAMES)
-def test_scores_are_those_of_scikit_learn(name, kind, partitions, weighted) -> None:
+def test_scores_are_those_of_scikit_learn(name, kind, partitions) -> None:
     table = rows(kind)
     frame: Any = lazy(table, partitions) if partitions else table
-    ours = {"sample_weight": frame["weight"]} if weighted else {}
-    theirs = {"sample_weight": table["weight"]} if weighted else {}
     plain = table[["true", "found"]].astype("float64")
-    expected = getattr(sklearn.metrics, name)(plain["true"], plain["found"], **theirs)
-    found = getattr(metrics, name)(frame["true"], frame["found"], **ours)
-    assert found == pytest.approx(expected, rel=1e-12)
+    for weighted in (False, True):
+        ours, theirs = (
+            {"sample_weight": each["weight"]} if weighted else {} for each in (frame, table)
+        )
+        expected = getattr(sklearn.metrics, name)(plain["true"], plain["found"], **theirs)
+        found = getattr(metrics, name)(frame["true"], frame["found"], **ours)
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("partitions", [0, 1, 3, 16])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     ("name", "settings"),
@@ -71,9 +73,9 @@ def test_scores_are_those_of_scikit_learn(name, kind, partitions, weighted) -> N
         ("mean_pinball_loss", {"alpha": 0.9}),
     ],
 )
-def test_settings_are_those_of_scikit_learn(name, settings, partitions, weighted) -> None:
+def test_settings_are_those_of_scikit_learn(name, settings, weighted) -> None:
     table = rows()
-    frame: Any = lazy(table, partitions) if partitions else table
+    frame = lazy(table, 3)
     ours, theirs = (
         {"sample_weight": each["weight"]} if weighted else {} for each in (frame, table)
     )
@@ -82,7 +84,7 @@ def test_settings_are_those_of_scikit_learn(name, settings, partitions, weighted
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("partitions", [1, 3, 16])
+@pytest.mark.parametrize("partitions", [1, 3])
 def test_medians_of_few_numbers_are_exact_too(partitions) -> None:
     for count in range(1, 12):
         table = pd.DataFrame({"true": np.zeros(count), "found": np.arange(count) ** 2.0})
