@@ -10,8 +10,8 @@ import pandas as pd
 from dmlkit.decomposition.principal import with_signs
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.preprocessing import Transformer
+from dmlkit.preprocessing.columns import numbers_in
 from dmlkit.preprocessing.learning import Learning, ask
-from dmlkit.preprocessing.scaling import numbers_in
 from dmlkit.preprocessing.statistics import CovariancesOf
 
 __all__ = ["TruncatedSVD"]

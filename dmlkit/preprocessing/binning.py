@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
+from dmlkit.preprocessing.columns import framed
 from dmlkit.preprocessing.learning import Learning, ask
 from dmlkit.preprocessing.quantiles import ask_quantiles, averaged, between
-from dmlkit.preprocessing.scaling import framed
 from dmlkit.preprocessing.statistics import Moments, MomentsOf, numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.preprocessing.columns import framed
 from dmlkit.preprocessing.learning import Learning, ask
 from dmlkit.preprocessing.levels import Levels, LevelsOf
-from dmlkit.preprocessing.scaling import framed
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["FrequencyEncoder", "OneHotEncoder", "OrdinalEncoder", "places_of"]

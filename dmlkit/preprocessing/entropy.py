@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.preprocessing.columns import framed
 from dmlkit.preprocessing.learning import Learning, ask
 from dmlkit.preprocessing.quantiles import ask_quantiles
-from dmlkit.preprocessing.scaling import framed
 from dmlkit.preprocessing.statistics import TARGET, numbers_of
 from dmlkit.preprocessing.transformer import Transformer
 

@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
+from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, ask, side_by_side
 from dmlkit.preprocessing.levels import Levels, LevelsOf
 from dmlkit.preprocessing.quantiles import ask_quantiles
-from dmlkit.preprocessing.statistics import MomentsOf, numbers_of
+from dmlkit.preprocessing.statistics import MomentsOf
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["SimpleImputer"]
@@ -101,10 +103,15 @@ class SimpleImputer(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Fill in a part."""
-        columns: dict[str, Any] = {
-            name: self._filled(part[name], value)
-            for name, value in zip(self._columns(), self.statistics_, strict=True)
-        }
+        names = self._columns()
+        if self.strategy in ("mean", "median"):
+            filled = framed(changed(part[names], self._with_number), part, names)
+            if not len(self.indicated_):
+                return filled
+            columns: dict[str, Any] = {name: filled[name] for name in names}
+        else:
+            each = zip(names, self.statistics_, strict=True)
+            columns = {name: self._filled(part[name], value) for name, value in each}
         for name in self.indicated_:
             columns[f"{name}_missing"] = part[name].isna().astype(np.uint8)
         return pd.DataFrame(columns, index=part.index, columns=self.output_names())
@@ -113,10 +120,11 @@ class SimpleImputer(Transformer):
         """Return the names of the columns, and of the indicators."""
         return [*self._columns(), *(f"{name}_missing" for name in self.indicated_)]
 
+    def _with_number(self, values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        values[np.isnan(values)] = self.statistics_[place]
+        return values
+
     def _filled(self, column: pd.Series, value: Any) -> Any:
-        if self.strategy in ("mean", "median"):
-            numbers = numbers_of(column)
-            return np.where(np.isnan(numbers), value, numbers)
         if isinstance(column.dtype, pd.CategoricalDtype) and value not in column.cat.categories:
             column = column.cat.add_categories([value])
         return column.fillna(value)

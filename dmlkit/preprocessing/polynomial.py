@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.preprocessing.columns import framed, numbers_in
 from dmlkit.preprocessing.learning import Learning
-from dmlkit.preprocessing.scaling import framed, numbers_in
 from dmlkit.preprocessing.transformer import Transformer
 
 __all__ = ["PolynomialFeatures"]

@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
+from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, ask, side_by_side
 from dmlkit.preprocessing.likelihood import LikelihoodsOf, best_power
 from dmlkit.preprocessing.powers import powered
-from dmlkit.preprocessing.scaling import framed, scales_of, varying
-from dmlkit.preprocessing.statistics import Moments, MomentsOf, numbers_of
+from dmlkit.preprocessing.scaling import scales_of, varying
+from dmlkit.preprocessing.statistics import Moments, MomentsOf
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["PowerTransformer"]
@@ -98,15 +99,16 @@ class PowerTransformer(Transformer):
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Transform a part."""
         names = self._columns()
-        values = np.empty((len(part), len(names)))
         # Without a standard, columns are about 0.
         origins = self.origins_ if self.standardize else self._plain_origins()
-        each = zip(names, self.lambdas_, origins, strict=True)
-        for place, (name, power, origin) in enumerate(each):
-            numbers = numbers_of(part[name])
-            self._refuse_lowest(name, numbers)
-            values[:, place] = powered(numbers, power, origin, self.method)
-        return framed((values - self.mean_) / self.scale_, part, names)
+
+        def change(values: Array, place: int) -> Array:
+            self._refuse_lowest(names[place], values)
+            power, origin = self.lambdas_[place], origins[place]
+            found = powered(values, power, origin, self.method)
+            return (found - self.mean_[place]) / self.scale_[place]
+
+        return framed(changed(part, change), part, names)
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""

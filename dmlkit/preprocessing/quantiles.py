@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from dmlkit.errors import ConfigurationError
+from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, Question, ask
 from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinEachOf, WithinOf
-from dmlkit.preprocessing.statistics import numbers_of
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["QuantileTransformer", "ask_quantiles", "averaged", "between"]
@@ -172,20 +172,14 @@ class QuantileTransformer(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Map a part."""
-        names = self._columns()
-        columns = {
-            name: self._mapped(numbers_of(part[name]), np.asarray(quantiles, dtype=np.float64))
-            for name, quantiles in zip(names, self.quantiles_, strict=True)
-        }
-        return pd.DataFrame(columns, index=part.index, columns=names)
+        return framed(changed(part, self._mapped), part, self._columns())
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""
         return self._columns()
 
-    def _mapped(
-        self, values: NDArray[np.float64], quantiles: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _mapped(self, values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        quantiles = np.asarray(self.quantiles_[place], dtype=np.float64)
         # From both sides, so that a value that fills several quantiles gets their middle.
         rising = np.interp(values, quantiles, self.references_)
         falling = np.interp(-values, -quantiles[::-1], -self.references_[::-1])

@@ -2,43 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError
+from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, ask
 from dmlkit.preprocessing.quantiles import ask_quantiles
-from dmlkit.preprocessing.statistics import MomentsOf, numbers_of
+from dmlkit.preprocessing.statistics import MomentsOf
 from dmlkit.preprocessing.transformer import Transformer
 
 __all__ = [
     "MinMaxScaler",
     "RobustScaler",
     "StandardScaler",
-    "framed",
-    "numbers_in",
     "scales_of",
     "varying",
 ]
-
-
-def numbers_in(part: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the columns of a part as one new array of float64, NaN where missing.
-
-    Column after column, as frames hold them: filling it and making a frame of it moves no row.
-    """
-    values = np.empty(part.shape, order="F")
-    for place, name in enumerate(part.columns):
-        values[:, place] = numbers_of(part[name])
-    return values
-
-
-def framed(values: NDArray[Any], part: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return an array as a frame with the index of a part."""
-    return pd.DataFrame(values, index=part.index, columns=list(names), copy=False)
 
 
 def varying(
@@ -103,16 +86,18 @@ class StandardScaler(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
-        values = numbers_in(part)
-        if self.with_mean:
-            values -= self.mean_
-        if self.with_std:
-            values /= self.scale_
-        return framed(values, part, self._columns())
+        return framed(changed(part, self._scaled), part, self._columns())
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""
         return self._columns()
+
+    def _scaled(self, values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        if self.with_mean:
+            values -= self.mean_[place]
+        if self.with_std:
+            values /= self.scale_[place]
+        return values
 
 
 @dataclass(eq=False)
@@ -159,16 +144,16 @@ class MinMaxScaler(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
-        values = numbers_in(part)
-        values *= self.scale_
-        values += self.min_
-        if self.clip:
-            np.clip(values, *self.feature_range, out=values)
-        return framed(values, part, self._columns())
+        return framed(changed(part, self._mapped), part, self._columns())
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""
         return self._columns()
+
+    def _mapped(self, values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        values *= self.scale_[place]
+        values += self.min_[place]
+        return np.clip(values, *self.feature_range, out=values) if self.clip else values
 
 
 @dataclass(eq=False)
@@ -215,11 +200,13 @@ class RobustScaler(Transformer):
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Scale a part."""
-        values = numbers_in(part)
-        values -= self.center_
-        values /= self.scale_
-        return framed(values, part, self._columns())
+        return framed(changed(part, self._scaled), part, self._columns())
 
     def output_names(self) -> list[str]:
         """Return the names of the columns, which stay."""
         return self._columns()
+
+    def _scaled(self, values: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+        values -= self.center_[place]
+        values /= self.scale_[place]
+        return values

@@ -50,7 +50,7 @@ class Statistic(Protocol):
 
 
 def numbers_of(column: pd.Series) -> NDArray[np.float64]:
-    """Return a column as float64, NaN where missing.
+    """Return a column as float64, NaN where missing; it may be a view of what the frame holds.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def numbers_of(column: pd.Series) -> NDArray[np.float64]:
             f"Column {column.name!r} is {column.dtype}{example}, but a number is needed. "
             "Encode it first, or leave it out of this step."
         )
+    if isinstance(column.dtype, np.dtype):  # where NaN is what is missing already
+        return column.to_numpy(dtype=np.float64)
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -97,11 +99,13 @@ class MomentsOf:
     def of(self, part: pd.DataFrame) -> Moments:
         """Take the moments of a part."""
         values = numbers_of(part[self.column])
-        gaps = np.isnan(values)
-        there = values[~gaps] if gaps.any() else values
+        with np.errstate(invalid="ignore"):
+            total = values.sum()
+        # Only of a sum that is NaN can a value be missing.
+        there = values[~np.isnan(values)] if np.isnan(total) else values
         if not len(there):
             return Moments(0, len(values), 0.0, 0.0, np.nan, np.nan)
-        mean = float(there.mean())
+        mean = float((total if there is values else there.sum()) / len(there))
         apart = there - mean
         apart *= apart
         squares = float(apart.sum())

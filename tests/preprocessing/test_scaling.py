@@ -10,6 +10,7 @@ from sklearn.base import clone
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 from dmlkit.preprocessing import (
     MinMaxScaler,
+    PowerTransformer,
     QuantileTransformer,
     RobustScaler,
     SimpleImputer,
@@ -122,3 +123,30 @@ def test_columns_are_known_by_name_and_not_by_place(table) -> None:
     scaler = StandardScaler().fit(table[NUMBERS])
     turned = scaler.transform(table[NUMBERS[::-1]])
     pd.testing.assert_frame_equal(turned, scaler.transform(table[NUMBERS]))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (StandardScaler(), sklearn.preprocessing.StandardScaler()),
+        (MinMaxScaler(clip=True), sklearn.preprocessing.MinMaxScaler(clip=True)),
+        (RobustScaler(), sklearn.preprocessing.RobustScaler()),
+        (PowerTransformer(), sklearn.preprocessing.PowerTransformer()),
+        (QuantileTransformer(50), sklearn.preprocessing.QuantileTransformer(n_quantiles=50)),
+        (SimpleImputer(), sklearn.impute.SimpleImputer()),
+    ],
+    ids=str,
+)
+def test_what_is_float32_stays_so_and_the_table_as_it_was(ours, theirs) -> None:
+    random = np.random.default_rng(4)
+    table = pd.DataFrame(random.normal(size=(200, 3)), columns=["a", "b", "c"], dtype="float32")
+    table.iloc[::9, 1] = np.nan
+    before = table.copy()
+    found = clone(ours).fit(table).transform(table)
+    assert (found.dtypes == np.float32).all()
+    expected = theirs.set_output(transform="pandas").fit_transform(table)
+    assert (expected.dtypes == np.float32).all()
+    np.testing.assert_allclose(found, expected, atol=2e-4 if "Power" in str(ours) else 2e-6)
+    mixed = table.astype({"a": "float64"})
+    assert (clone(ours).fit(mixed).transform(mixed).dtypes == np.float64).all()
+    pd.testing.assert_frame_equal(table, before)
