@@ -39,8 +39,6 @@ from dmlkit.metrics.medians import (
 )
 from dmlkit.metrics.probability import (
     brier_score_loss,
-    calibration_bins,
-    expected_calibration_error,
     log_loss,
 )
 from dmlkit.metrics.queries import (
@@ -67,6 +65,7 @@ from dmlkit.metrics.regression_scores import (
     root_mean_squared_error,
     root_mean_squared_log_error,
 )
+from dmlkit.metrics.reliability import calibration_bins, expected_calibration_error
 from dmlkit.metrics.results import (
     BinaryEvaluation,
     CalibrationBins,

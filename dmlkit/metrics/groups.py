@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.graph import add_up, for_each
-from dmlkit.metrics.probability import wilson_interval
+from dmlkit.metrics.intervals import wilson_interval
 from dmlkit.metrics.ranked import combine_shares, lazy_shares, rank_rows
 from dmlkit.metrics.ranking import roc_auc
 from dmlkit.metrics.rows import LabelledScores, raise_faults, source_of

@@ -1,4 +1,7 @@
-"""Metrics of scores as probabilities: log loss, Brier score, calibration and their histogram."""
+"""Metrics of scores as probabilities: log loss, Brier score, calibration and their histogram.
+
+Calibration is offered by `reliability`, and computed here together with the others.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.metrics.class_probabilities import log_loss_of_classes, of_classes
+from dmlkit.metrics.intervals import wilson_interval
 from dmlkit.metrics.lines import Totals
 from dmlkit.metrics.ranked import Metric, Ranked, compute_metrics
 from dmlkit.metrics.results import CalibrationBins, ScoreHistogram
@@ -19,17 +23,11 @@ __all__ = [
     "binned_calibration",
     "brier",
     "brier_score_loss",
-    "calibration_bins",
     "calibration_error",
-    "expected_calibration_error",
     "histogram",
     "log_loss",
     "logarithmic_loss",
-    "wilson_interval",
 ]
-
-#: The 97.5% point of the normal distribution.
-Z95 = 1.959963984540054
 
 
 class _Sum(NamedTuple):
@@ -106,87 +104,6 @@ def brier_score_loss(y_true: Any, y_score: Any, *, sample_weight: Any = None) ->
     0.0375
     """
     return float(compute_metrics(scored_rows(y_true, y_score, sample_weight), [brier()])[0])
-
-
-def expected_calibration_error(
-    y_true: Any, y_score: Any, *, bins: int = 10, sample_weight: Any = None
-) -> float:
-    """Mean distance, over rows, of a score bin's mean score to its share of positives.
-
-    Parameters
-    ----------
-    y_true, y_score, sample_weight
-        As of `log_loss`.
-    bins : int
-        Bins of equal width between 0 and 1.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    Naeini, Cooper, Hauskrecht: *Obtaining Well Calibrated Probabilities Using Bayesian Binning*.
-    AAAI 2015.
-
-    Examples
-    --------
-    >>> round(expected_calibration_error([0, 1, 0, 1], [0.25, 0.25, 0.75, 0.75]), 6)
-    0.25
-    """
-    source = scored_rows(y_true, y_score, sample_weight)
-    return float(compute_metrics(source, [calibration_error(bins)])[0])
-
-
-def calibration_bins(
-    y_true: Any, y_score: Any, *, bins: int = 10, sample_weight: Any = None
-) -> CalibrationBins:
-    """Mean score against the share of positives, by bins of the score.
-
-    Parameters
-    ----------
-    y_true, y_score, sample_weight
-        As of `log_loss`.
-    bins : int
-        Bins of equal width between 0 and 1; those without rows are left out. A bin holds its
-        upper edge, as in `sklearn.calibration.calibration_curve`.
-
-    Returns
-    -------
-    CalibrationBins
-
-    Examples
-    --------
-    >>> found = calibration_bins([0, 1, 0, 1], [0.25, 0.25, 0.75, 0.75], bins=2)
-    >>> found.mean_score.tolist(), found.observed_rate.tolist(), found.rows.tolist()
-    ([0.25, 0.75], [0.5, 0.5], [2.0, 2.0])
-    """
-    source = scored_rows(y_true, y_score, sample_weight)
-    found: CalibrationBins = compute_metrics(source, [binned_calibration(bins)])[0]
-    return found
-
-
-def wilson_interval(
-    positives: NDArray[np.float64], rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the limits of the 95% interval of a rate.
-
-    References
-    ----------
-    Wilson: *Probable Inference, the Law of Succession, and Statistical Inference*. JASA 1927.
-
-    Examples
-    --------
-    >>> low, high = wilson_interval(np.array([0.0, 5.0]), np.array([10.0, 10.0]))
-    >>> low.round(3).tolist(), high.round(3).tolist()
-    ([0.0, 0.237], [0.278, 0.763])
-    """
-    rate = positives / rows
-    middle = (rate + Z95**2 / (2 * rows)) / (1 + Z95**2 / rows)
-    spread = np.sqrt(rate * (1 - rate) / rows + Z95**2 / (4 * rows**2)) * Z95 / (1 + Z95**2 / rows)
-    # At the ends the limits are exact, which rounding would make 1e-17 of.
-    low = np.where(positives == 0, 0.0, np.maximum(middle - spread, 0.0))
-    return low, np.where(positives == rows, 1.0, np.minimum(middle + spread, 1.0))
 
 
 def logarithmic_loss(epsilon: float) -> Metric:

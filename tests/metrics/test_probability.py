@@ -13,6 +13,7 @@ from dmlkit.metrics import (
     expected_calibration_error,
     log_loss,
 )
+from dmlkit.metrics.intervals import wilson_interval
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -56,6 +57,23 @@ def test_calibration_bins_are_scikit_learns(scores, lay_out):
     assert found.rows.sum() == len(scores)
     assert (found.low <= found.observed_rate).all()
     assert (found.observed_rate <= found.high).all()
+
+
+def test_intervals_of_weighted_bins_are_those_of_as_many_rows_as_tell_as_much(scores, lay_out):
+    frame = lay_out(scores)
+    plain = calibration_bins(frame["label"], frame["score"])
+    tenths = calibration_bins(
+        frame["label"], frame["score"], sample_weight=frame["label"] * 0 + 0.1
+    )
+    np.testing.assert_allclose([tenths.low, tenths.high], [plain.low, plain.high], atol=1e-12)
+    found = calibration_bins(frame["label"], frame["score"], sample_weight=frame["weight"])
+    by_bin = scores[scores["weight"] > 0].groupby(
+        np.searchsorted(np.linspace(0, 1, 11)[1:-1], scores["score"][scores["weight"] > 0])
+    )["weight"]
+    rows = by_bin.sum() ** 2 / (by_bin.agg(lambda weight: (weight**2).sum()))
+    low, high = wilson_interval(found.observed_rate * rows.to_numpy(), rows.to_numpy())
+    np.testing.assert_allclose([found.low, found.high], [low, high], atol=1e-12)
+    assert (found.low <= found.observed_rate).all()
 
 
 def test_expected_calibration_error_is_the_mean_distance_over_rows(scores, lay_out):
