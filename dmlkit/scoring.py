@@ -10,6 +10,7 @@ import pandas as pd
 from dmlkit.boosting import Bundle
 from dmlkit.errors import InputError
 from dmlkit.features import FeatureSet, cycles_as_times
+from dmlkit.local_frames import as_given, lazily
 from dmlkit.metrics import Calibrator
 from dmlkit.preprocessing import transformer_from_dict
 from dmlkit.tables import CheckedTable, Schema, check_table, read_table
@@ -76,16 +77,19 @@ class CalibratedModel:
 
 
 def score_rows(model: Any, frame: Any, feature_names: Sequence[str], keep: Sequence[str]) -> Any:
-    """Return the columns `keep` of a frame with ``score``, the probability of class 1, lazily.
+    """Return the columns `keep` of a frame with ``score``, the probability of class 1.
 
-    Of a calibrated regressor also with ``prediction``, the number that it predicts.
+    It is a frame like the given one, lazy if that is of Dask. Of a calibrated regressor also with
+    ``prediction``, the number that it predicts.
 
     Each partition is walked through once; nothing is aligned or moved.
     """
     predicts = isinstance(model, CalibratedModel) and not hasattr(model.model, "predict_proba")
     added = {"prediction": np.float32(0)} if predicts else {}
-    meta = frame._meta[list(keep)].assign(**added, score=np.float32(0))
-    return frame.map_partitions(_scored, model, tuple(feature_names), tuple(keep), meta=meta)
+    table = lazily(frame)
+    meta = table._meta[list(keep)].assign(**added, score=np.float32(0))
+    scored = table.map_partitions(_scored, model, tuple(feature_names), tuple(keep), meta=meta)
+    return as_given(scored, frame)
 
 
 def _scored(

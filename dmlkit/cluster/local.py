@@ -74,7 +74,7 @@ def start_local(
             return Client(**begun, **common)
         except (OSError, RuntimeError) as error:
             raise ClusterError(
-                f"A local cluster could not be started: {first_line(error)}.\n"
+                f"A local cluster could not be started: {first_line(error).rstrip('.')}.\n"
                 "In a script, call it under `if __name__ == '__main__':`, since workers import "
                 "the script; else check free memory and `ulimit -n`."
             ) from error

@@ -14,11 +14,11 @@ from dmlkit.features.bound_kernels import window_starts, window_stops
 from dmlkit.features.by_entity import add, explain_move
 from dmlkit.features.entity_key import NO_TIME, EntityKey, times_of
 from dmlkit.features.lengths import UNITS_PER_SECOND, in_whole_units, length_of
-from dmlkit.features.local_frames import lazily
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import Source
 from dmlkit.features.sorted_rows import SortedRows, entity_numbers, order_within_ties
 from dmlkit.features.step import check_columns, check_keys, check_new, check_time
+from dmlkit.local_frames import lazily
 from dmlkit.tables import read_table
 
 __all__ = ["AsOf"]

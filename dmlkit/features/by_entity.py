@@ -14,7 +14,6 @@ from dmlkit.features.entity_step import EntityStep
 from dmlkit.features.input_order import Group, features_beside
 from dmlkit.features.layout import marked_as_ranges
 from dmlkit.features.lengths import in_whole_units
-from dmlkit.features.local_frames import as_given, lazily
 from dmlkit.features.neighbours import gathered_in_place
 from dmlkit.features.rows import Rows
 from dmlkit.features.shuffle import (
@@ -28,6 +27,7 @@ from dmlkit.features.shuffle import (
 from dmlkit.features.step import check_columns
 from dmlkit.features.strategy import choose_strategy, order_of
 from dmlkit.graph import for_each
+from dmlkit.local_frames import as_given, lazily
 
 __all__ = [
     "ShufflePlan",

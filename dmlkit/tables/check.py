@@ -13,6 +13,7 @@ import pandas as pd
 
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import for_each
+from dmlkit.local_frames import as_given, lazily
 from dmlkit.tables.duplicates import bucket_count, find_duplicates, split_keys
 from dmlkit.tables.findings import Findings, describe, examples_of
 from dmlkit.tables.pieces import Origin, find_origin
@@ -75,7 +76,7 @@ def check_table(
 
     Parameters
     ----------
-    frame : dask.dataframe.DataFrame
+    frame : dask or pandas DataFrame
         Such as from `read_table`, best with ``as_text=True``.
     schema : Schema
     quarantine : str or Path, optional
@@ -103,24 +104,24 @@ def check_table(
 
     Examples
     --------
-    >>> import dask.dataframe as dd, pandas as pd
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"card": [1, 2, 2], "amount": [5.0, -1.0, 3.0]})
     >>> schema = Schema([Column("card", "int64"), Column("amount", "float64", minimum=0)])
-    >>> checked = check_table(dd.from_pandas(table, npartitions=1), schema, max_bad_share=0.5)
+    >>> checked = check_table(table, schema, max_bad_share=0.5)
     >>> checked.rows, checked.bad_rows, checked.reasons
     (3, 1, {'amount: below 0': 1})
     """
     # Optimised first: Dask may put small partitions together, and bad rows are known by partition.
-    frame = frame.optimize(fuse=False)
-    origin = find_origin(frame)
-    _check_columns(frame, schema, origin)
+    table = lazily(frame).optimize(fuse=False)
+    origin = find_origin(table)
+    _check_columns(table, schema, origin)
     now = pd.Timestamp.now("UTC") if now is None else now
-    parts = frame.to_delayed()
+    parts = table.to_delayed()
     with Quarantine(quarantine) as folder:
         found = _find_bad_rows(parts, schema, now, folder, origin)
     _check_share(found, max_bad_share, quarantine, origin)
     return CheckedTable(
-        frame=_good_rows(frame, schema, found.bad),
+        frame=as_given(_good_rows(table, schema, found.bad), frame),
         rows=found.rows,
         bad_rows=found.bad_rows,
         reasons=dict(found.reasons),

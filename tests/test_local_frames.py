@@ -1,5 +1,7 @@
 """Frames of pandas in, frames of pandas out: the same features, rows as they were."""
 
+from types import SimpleNamespace
+
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -8,6 +10,8 @@ from pandas.testing import assert_frame_equal
 
 from dmlkit.errors import InputError
 from dmlkit.features import AsOf, Calendar, Columns, FeatureSet, TimeWindows
+from dmlkit.scoring import score_rows
+from dmlkit.tables import Column, Schema, check_table
 
 WINDOWS = TimeWindows("card", "time", ["7d"], {"amount": ["sum", "count"]})
 
@@ -68,6 +72,23 @@ def test_new_rows_see_a_history_of_pandas() -> None:
     assert_frame_equal(WINDOWS.update(new, old), whole.iloc[200:])
     assert "by 'card'" in WINDOWS.explain(table)
     assert "1. by 'card'" in FeatureSet([WINDOWS]).explain(table)
+
+
+def test_a_table_is_checked_and_gives_good_rows_of_pandas() -> None:
+    table = payments().assign(amount=lambda rows: rows["amount"].where(rows["amount"] > 0.1, -1))
+    schema = Schema([Column("amount", "float64", minimum=0)])
+    checked = check_table(table, schema, max_bad_share=1)
+    assert checked.bad_rows == (table["amount"] < 0).sum()
+    assert isinstance(checked.frame, pd.DataFrame)
+    assert len(checked.frame) == len(table) - checked.bad_rows
+
+
+def test_rows_are_scored() -> None:
+    table = payments()
+    model = SimpleNamespace(predict_proba=lambda X: pd.DataFrame({0: 1 - X.amount, 1: X.amount}))
+    scored = score_rows(model, table, ["amount"], keep=["card"])
+    assert scored.index.equals(table.index)
+    np.testing.assert_array_equal(scored["score"], table["amount"].astype("float32"))
 
 
 def test_what_is_no_frame_is_an_error_that_says_so() -> None:
