@@ -20,7 +20,7 @@ __all__ = ["partial_dependence"]
 def partial_dependence(
     model: Any,
     X: Any,
-    features: Sequence[str],
+    features: str | Sequence[str],
     *,
     grid_resolution: int = 20,
     percentiles: tuple[float, float] = (0.05, 0.95),
@@ -36,7 +36,7 @@ def partial_dependence(
     model : Any
         Fitted: of dmlkit or scikit-learn, with ``predict_proba`` or ``predict``.
     X : dask or pandas DataFrame
-    features : sequence of str
+    features : str or sequence of str
         Numbers or categories.
     grid_resolution : int
         Values of a grid, at most: exact quantiles at equal steps. Of a category, all its values.

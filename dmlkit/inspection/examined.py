@@ -119,7 +119,9 @@ def where_rows_are(X: Any) -> Any:
     return contextlib.nullcontext()
 
 
-def features_of(model: Any, X: Any, chosen: Sequence[str] | None) -> tuple[list[str], list[str]]:
+def features_of(
+    model: Any, X: Any, chosen: str | Sequence[str] | None
+) -> tuple[list[str], list[str]]:
     """Return the features of a model, and those of them that are looked at.
 
     Raises
@@ -134,7 +136,7 @@ def features_of(model: Any, X: Any, chosen: Sequence[str] | None) -> tuple[list[
     for name in every:
         if name not in X.columns:
             raise MissingColumnError.of("frame", name, X.columns)
-    looked_at = every if chosen is None else list(chosen)
+    looked_at = [chosen] if isinstance(chosen, str) else list(every if chosen is None else chosen)
     for name in looked_at:
         if name not in every:
             raise MissingColumnError.of("the model's features", name, every)

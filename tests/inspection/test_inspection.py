@@ -100,6 +100,8 @@ def test_dependence_is_scikit_learns_on_the_same_grid(table) -> None:
             response_method="predict_proba",
         )  # fmt: skip
         np.testing.assert_allclose(curve["average"], expected["average"][0], rtol=1e-9)
+    (alone,) = partial_dependence(model, frame, "strong", grid_resolution=7).values()
+    assert alone.equals(found["strong"])
 
 
 def test_categories_whole_numbers_and_classes_are_told_by_their_values() -> None:
