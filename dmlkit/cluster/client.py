@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dask
 from distributed import Client, default_client
 
+from dmlkit.cluster.free_memory import free_memory_of_workers
 from dmlkit.cluster.local import first_line, start_local
 from dmlkit.cluster.transport import secured
 from dmlkit.cluster.versions import check_versions
@@ -71,10 +72,13 @@ def connect(
     6
     """
     if address is None and (client := current_client()) is not None:
+        free_memory_of_workers(client)
         return client
     address = address or dask.config.get("scheduler-address", None)
     if address is not None:
-        return _connect_to(*secured(str(address), security, insecure), timeout)
+        client = _connect_to(*secured(str(address), security, insecure), timeout)
+        free_memory_of_workers(client)
+        return client
     return start_local(workers, threads, memory, gpus)
 
 

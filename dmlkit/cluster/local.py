@@ -50,7 +50,7 @@ def start_local(
     """
     common = {
         "dashboard_address": "127.0.0.1:8787",
-        "preload": ["dmlkit.cluster.logs"],
+        "preload": ["dmlkit.cluster.logs", "dmlkit.cluster.free_memory"],
         "silence_logs": max(logging.WARNING, logging.getLogger("distributed").level),
     }
     patience = {
