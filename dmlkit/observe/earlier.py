@@ -20,15 +20,17 @@ __all__ = ["EarlierRun", "expected_seconds"]
 #: Seconds of each stage that do not depend on the rows.
 FIXED = 1.0
 
-#: How far apart, as a logarithm, two runs are whose finished stages hardly fit each other.
-APART = 0.3
+#: How far apart, as a logarithm, two runs are whose finished stages hardly fit each other; and the
+#: seconds by which any two may differ.
+APART, ANYHOW = 0.3, 3.0
 
-#: The least that an earlier run counts, and what each newer one counts more than the one before.
-LEAST, NEWER = 0.02, 1.15
+#: The least that an earlier run counts, and what each newer one counts more than the one before:
+#: the first ones compiled, and other things went on.
+LEAST, NEWER = 0.02, 2.0
 
 #: How much of the whole run, and seconds, count as run at the expected pace already: one stage of a
 #: few moments says little of the others.
-TRUST, TRUST_SECONDS = 0.12, 1.5
+TRUST, TRUST_SECONDS = 0.12, 4.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def _scaled(each: EarlierRun, run: RunRecord, done: Sequence[StageProgress]) -> 
     ratio = 1.0
     if each.size and run.size:
         ratio = run.size / each.size
+    elif known := [name for name in run.planned if each.rows.get(name)]:
+        ratio = run.planned[known[0]] / each.rows[known[0]]
     for stage in done:  # rows that are counted say more than bytes
         if stage.rows and each.rows.get(stage.name):
             ratio = stage.rows / each.rows[stage.name]
@@ -102,8 +106,8 @@ def _scaled(each: EarlierRun, run: RunRecord, done: Sequence[StageProgress]) -> 
 def _fit(expected: Mapping[str, float], done: Sequence[StageProgress]) -> float:
     """Return how well finished stages fit what was expected of them, from nearly 0 to 1."""
     both = [stage for stage in done if stage.name in expected]
-    taken = FIXED + sum(stage.seconds for stage in both)
-    before = FIXED + sum(expected[stage.name] for stage in both)
+    taken = ANYHOW + sum(stage.seconds for stage in both)
+    before = ANYHOW + sum(expected[stage.name] for stage in both)
     return LEAST + math.exp(-0.5 * (math.log(taken / before) / APART) ** 2)
 
 

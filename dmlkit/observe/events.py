@@ -25,7 +25,7 @@ class WorkflowEvent:
 
     At its start, `stages` names all that are to come, and `earlier` tells what they took in earlier
     runs (see `dmlkit.observe.earlier`), the newest last; `size` is the bytes of its input where
-    they are known. `error` is told where it failed.
+    they are known, and `planned` the rows of stages. `error` is told where it failed.
     """
 
     workflow: str
@@ -35,6 +35,7 @@ class WorkflowEvent:
     out: str = ""
     earlier: tuple[Mapping[str, Any], ...] = ()
     size: int | None = None
+    planned: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
 
 

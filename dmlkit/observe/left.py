@@ -80,14 +80,23 @@ def _rest(stage: StageProgress, whole: float, now: float, training: Range | None
     spent = now - (stage.started or now)
     rest = max(whole - spent, OVERDUE * spent)
     if stage.hosts_training:
-        # Not before the earliest stop of the training; what follows it is known from earlier runs.
-        return rest if training is None else max(rest, training["low"])
+        return rest if training is None else _rest_of_training(rest, training, spent > whole)
     told = stage_left(stage, now)
     if told is None:
         return rest
     # The first tasks of a stage say little of the last ones, which are of other kinds.
     weight = (stage.done / stage.total) ** 4
     return rest * (1 - weight) + weight * (told["low"] + told["high"]) / 2
+
+
+def _rest_of_training(rest: float, training: Range, overdue: bool) -> float:
+    """Return what is left of a stage that trains, by what its training tells.
+
+    It does not end before the earliest stop of the training; what follows that is known from
+    earlier runs. Where these say nothing more, it may as well stop late as early.
+    """
+    middle = (training["low"] + training["high"]) / 2
+    return max(middle if overdue else rest, training["low"])
 
 
 def _range(seconds: float, spread: tuple[float, float], standstill: float) -> Range:

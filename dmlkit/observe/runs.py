@@ -131,6 +131,7 @@ class RunRecord:
     error: str = ""
     earlier: list[EarlierRun] = field(default_factory=list)
     size: int | None = None
+    planned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def current(self) -> StageProgress | None:
@@ -199,6 +200,7 @@ class Runs:
             out=masked(message.get("out") or ""),
             earlier=[EarlierRun.from_dict(each) for each in message.get("earlier") or ()],
             size=message.get("size"),
+            planned=message.get("planned") or {},
         )
         self._all[run.id] = run
         self._drop()

@@ -1,6 +1,8 @@
 """Whether a job can be done at all, asked before it begins: its plan, and where it is to run."""
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from distributed import Client
@@ -11,7 +13,23 @@ from dmlkit.errors import InputError, MissingFileError
 from dmlkit.workflow.job import TABLE, Workflow
 from dmlkit.workflow.readiness import Needs, check_readiness
 
-__all__ = ["check_beforehand"]
+__all__ = ["Foreseen", "check_beforehand"]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What is known of a job before it begins.
+
+    Attributes
+    ----------
+    cautions : list of str
+        What may go wrong, though it need not.
+    rows : mapping of str to int
+        Of stages, as planned.
+    """
+
+    cautions: list[str]
+    rows: Mapping[str, int]
 
 
 def check_beforehand(
@@ -23,7 +41,7 @@ def check_beforehand(
     *,
     size: int | None,
     anyway: bool,
-) -> list[str]:
+) -> Foreseen:
     """Hold the plan of a job against workers and disks.
 
     Parameters
@@ -41,8 +59,7 @@ def check_beforehand(
 
     Returns
     -------
-    list of str
-        What may go wrong, though it need not.
+    Foreseen
 
     Raises
     ------
@@ -54,10 +71,12 @@ def check_beforehand(
         A worker's disk is too small.
     """
     # Of a workflow without a plan: what is kept is no smaller than what it is made of.
-    needs, cautions = Needs(output=size or 0), []
+    needs, rows = Needs(output=size or 0), {}
+    cautions: list[str] = []
     # What is wrong with the table is told by the stage that reads it, with more to go by.
     with contextlib.suppress(InputError, MissingFileError):
         plan = workflow.plan(data, configuration=configuration, workers=sizes_of(client))
+        rows = {stage.name: stage.rows for stage in plan.stages}
         if plan.whole and not anyway:
             plan.check()
             needs = plan.needs
@@ -65,4 +84,4 @@ def check_beforehand(
             cautions.append(plan.advice)
     shared = any(stage.keep is TABLE for stage in workflow.stages)
     needs = Needs() if anyway else needs
-    return [*cautions, *check_readiness(client, out, needs, shared=shared)]
+    return Foreseen([*cautions, *check_readiness(client, out, needs, shared=shared)], rows)

@@ -161,7 +161,7 @@ def run_workflow(
         store = StageStore(out / "stages")
         plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
-        cautions = check_beforehand(
+        foreseen = check_beforehand(
             workflow, client, data, out, configuration, size=input_size(files), anyway=anyway
         )
         began = time.time()
@@ -173,10 +173,11 @@ def run_workflow(
             out=str(out),
             earlier=tuple(earlier_runs(out, workflow.name, workflow.took)),
             size=input_size(files),
+            planned=foreseen.rows,
         )
         with follow_run(client, start, listeners) as followed:
             run._listener, run._history = followed.tell, followed.history
-            for text in cautions:
+            for text in foreseen.cautions:
                 followed.tell(Notice(text))
             try:
                 with dask.config.set(MODELS_IN_GRAPHS):

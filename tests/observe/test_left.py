@@ -19,10 +19,12 @@ def run_in(
     earlier: Sequence[Mapping[str, Any]],
     rows: int | None = None,
     size: int | None = None,
+    planned: Mapping[str, int] | None = None,
 ) -> RunRecord:
     """A run whose stages `done` took so many seconds, and which is now in another."""
     stages = list(COLD)
     told = {"run": "r", "workflow": "w", "stages": stages, "earlier": earlier, "size": size}
+    told["planned"] = planned
     run = Runs().begin(0.0, told)
     for each in run.stages:
         if each.name in done:
@@ -68,6 +70,19 @@ def test_a_run_that_is_slower_than_the_only_earlier_one_is_expected_to_stay_so()
 def test_more_rows_take_longer_than_fewer(facts: dict[str, Any], now: dict[str, int]) -> None:
     run = run_in("build", {"read": 39.0}, [{"seconds": COLD, **facts}], **now)
     assert middle(run, 39.0) == pytest.approx(2 * 80.0, rel=0.1)
+
+
+def test_rows_that_are_planned_tell_before_the_first_stage_is_done() -> None:
+    earlier = [{"seconds": COLD, "rows": {"read": 1000}}]
+    run = run_in("read", {}, earlier, planned={"read": 3000, "build": 3000})
+    assert middle(run, 0.0) == pytest.approx(3 * 100.0, rel=0.1)
+
+
+def test_a_training_that_takes_longer_than_expected_may_stop_late_or_early() -> None:
+    run = run_in("train", {"read": 2.0, "build": 5.0}, [{"seconds": WARM}])
+    assert isinstance(run.current, StageProgress)
+    run.current.stir(30.0)
+    assert middle(run, 30.0, {"low": 4.0, "high": 40.0}) == pytest.approx(22 + 8, rel=0.1)
 
 
 def test_a_stage_that_takes_longer_than_expected_still_takes_a_while() -> None:
