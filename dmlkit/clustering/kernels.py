@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.features.compiled import compiled
+from dmlkit.linear_model.kernels import take_about
 
 __all__ = ["distances", "nearest", "nearest_sums"]
 
@@ -67,11 +68,16 @@ def distances(values: Array, centres: Array, origin: Array) -> Array:
 def _chunks(
     values: Array, centres: Array, origin: Array
 ) -> Iterator[tuple[int, Array, NDArray[np.int32]]]:
-    """Yield where each chunk starts, its rows about the origin, and their nearest centres."""
+    """Yield where each chunk starts, its rows about the origin, and their nearest centres.
+
+    The array of rows is used again for the next ones.
+    """
     turned = np.ascontiguousarray(centres.T)
     halves = np.einsum("ij,ij->i", centres, centres) / 2
+    buffer = np.empty((min(CHUNK, len(values)), values.shape[1]))
     for start in range(0, len(values), CHUNK):
-        rows = np.subtract(values[start : start + CHUNK], origin, order="C")
+        rows = buffer[: min(CHUNK, len(values) - start)]
+        take_about(values[start : start + CHUNK], origin, rows)
         near = np.empty(len(rows), np.int32)
         _pick(rows @ turned, halves, near)
         yield start, rows, near

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmlkit.linear_model.blocks import Block
+from dmlkit.linear_model.kernels import take_about
 
 __all__ = ["Chunk", "chunks_of"]
 
@@ -32,5 +33,5 @@ def chunks_of(block: Block, centre: Vector, fit_intercept: bool) -> Iterator[Chu
         chunk = slice(start, start + CHUNK)
         label = block.label[chunk]
         design = design[: len(label)]
-        np.subtract(block.design[chunk], centre, out=design[:, :-1])
+        take_about(block.design[chunk], centre, design[:, :-1])
         yield Chunk(design, label, block.weight[chunk])
