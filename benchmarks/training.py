@@ -7,6 +7,8 @@ others: its AUC is told and not compared. All begin with the rows in memory.
 """
 
 import argparse
+import os
+import sys
 import tempfile
 import time
 import warnings
@@ -44,8 +46,7 @@ SPARK = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # A task of a training takes a core, as a worker of Dask's does.
-    "spark.task.cpus": "1",
+    "spark.log.level": "ERROR",
 }
 
 #: Areas under the ROC curve this near to each other are those of equal models.
@@ -175,13 +176,14 @@ def in_spark(table: Any) -> Iterator[Any]:
     """Give the rows as a frame that Spark holds in memory."""
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(f"local[{WORKERS}]").appName("training")
     for name, value in SPARK.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            table.to_parquet(Path(folder) / "rows")
+            table.to_parquet(Path(folder) / "rows", write_index=False)
             frame = session.read.parquet(str(Path(folder) / "rows")).repartition(WORKERS).cache()
             frame.count()
             yield frame
