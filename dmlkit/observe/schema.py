@@ -21,6 +21,7 @@ __all__ = [
     "Loss",
     "Range",
     "Restart",
+    "Search",
     "Snapshot",
     "Stage",
     "StageState",
@@ -195,6 +196,23 @@ class Training(TypedDict):
     left: Range | None
 
 
+class Search(TypedDict):
+    """A search for parameters: `done` of `total` trials are over, pruned and failed ones too."""
+
+    id: str
+    workflow: str
+    state: Literal["running", "done"]
+    started: float
+    seconds: float
+    done: int
+    total: int
+    pruned: int
+    failed: int
+    running: int
+    metric: str
+    best: float | None
+
+
 class Axis(TypedDict):
     """The time that the lanes of workers share: `count` buckets of `step` seconds."""
 
@@ -295,6 +313,7 @@ class Snapshot(TypedDict):
     axis: Axis
     workflows: list[Workflow]
     trainings: list[Training]
+    searches: list[Search]
     workers: list[Worker]
     losses: list[Loss]
     loss_counts: dict[str, int]

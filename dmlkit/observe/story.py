@@ -14,6 +14,7 @@ from dmlkit.observe.losses import SHOWN, Losses, LossRecord
 from dmlkit.observe.masking import masked
 from dmlkit.observe.places import Places
 from dmlkit.observe.runs import Runs
+from dmlkit.observe.searches import Searches
 from dmlkit.observe.trainings import Trainings
 
 __all__ = ["Story"]
@@ -34,6 +35,7 @@ class Story:
     def __init__(self, now: float) -> None:
         self.runs = Runs()
         self.trainings = Trainings()
+        self.searches = Searches()
         self.places = Places(now)
         self.losses = Losses()
         self.advice = Advice()
@@ -50,6 +52,9 @@ class Story:
             self.advice.tell(now, "notice", message["text"], message["text"], message["run"])
         elif kind.startswith("training-"):
             self._training(now, message)
+        elif kind == "search":
+            run = self._run_of(message)
+            self.searches.hear(now, message, "" if run is None else run.id)
 
     def join(self, now: float, worker: str, **facts: Any) -> None:
         """Take in a new worker."""
@@ -98,6 +103,7 @@ class Story:
             "axis": {"start": lanes.start, "step": lanes.step, "count": lanes.count},
             "workflows": [*self.runs.views(now, self.trainings.left()), *self.past.workflows],
             "trainings": [*self.trainings.views(now), *self.past.trainings],
+            "searches": self.searches.views(now),
             "workers": self.places.views(),
             "losses": [*self.losses.views(), *self.past.losses][:SHOWN],
             "loss_counts": self._loss_counts(),
@@ -139,9 +145,7 @@ class Story:
         self.runs.stage(now, message)
 
     def _training(self, now: float, message: Mapping[str, Any]) -> None:
-        of_client = self.runs.of_client(str(message.get("client", "")))
-        runs = of_client or self.runs.running()
-        run = runs[-1] if runs else None
+        run = self._run_of(message)
         self.trainings.hear(now, message, run.id if run is not None else "")
         if run is not None and run.current is not None:
             run.current.stir(now)
@@ -149,3 +153,9 @@ class Story:
             text = masked(message["reason"])
             resumed = f"{text} Training goes on from round {message['resumed_round']}."
             self.advice.tell(now, "training-restart", str(message["time"]), resumed)
+
+    def _run_of(self, message: Mapping[str, Any]) -> Any:
+        """Return the run of the client that tells something, or any that goes on."""
+        of_client = self.runs.of_client(str(message.get("client", "")))
+        runs = of_client or self.runs.running()
+        return runs[-1] if runs else None

@@ -182,6 +182,7 @@ class ParameterSearch:
                 self._rungs(),
                 len(grid) or self.n_trials,
                 math.inf if self.timeout is None else time.monotonic() + self.timeout,
+                plan.metrics[-1],
             )
             run_trials(
                 *(trials, plan, data, tables, client),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import distributed
 from distributed import Client
 
+from dmlkit.boosting.attempts import TOPIC
 from dmlkit.boosting.frozen import evict_silent
 from dmlkit.errors import DmlkitError, TrainingError
 from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
@@ -86,6 +87,9 @@ class Trials(Protocol):
     def failed(self, run: Run, reason: str) -> None:
         """Take note that a trial cannot be trained."""
 
+    def progress(self) -> dict[str, Any]:
+        """Tell how many trials are done of how many, and the best so far."""
+
 
 def run_trials(
     trials: Trials,
@@ -120,15 +124,18 @@ def run_trials(
         No worker is left, or rows cannot be binned.
     """
     running = _Running(trials, plan, data, tables, client, max_losses, work)
+    about = {"kind": "search", "search": f"search-{uuid.uuid4().hex}", "client": client.id}
     looked = time.monotonic()
     try:
         while running.fill():
+            client.log_event(TOPIC, {**about, "state": "running", **trials.progress()})
             running.wait()
             if time.monotonic() - looked > LOOK_FOR_SILENT:
                 evict_silent(client, 2 * patience)
                 looked = time.monotonic()
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.log_event(TOPIC, {**about, "state": "ended", **trials.progress()})
             client.cancel([*running.legs, *running.binned.values()])
 
 

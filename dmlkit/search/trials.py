@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,6 +50,8 @@ class StudyTrials:
         Trials in all, with those that the study has already.
     until : float
         None is started after this time, of `time.monotonic`.
+    metric : str
+        What trials are compared by.
     """
 
     study: optuna.Study
@@ -57,6 +60,7 @@ class StudyTrials:
     rungs: Sequence[int]
     wanted: int
     until: float = math.inf
+    metric: str = "score"
     _interrupted: list[optuna.trial.Trial] = field(init=False)
     _started: int = field(init=False)
 
@@ -101,6 +105,22 @@ class StudyTrials:
             return None
         further = self.rungs[self.rungs.index(run.plan.rounds) + 1]
         return replace(run, plan=_up_to(run.plan, further), checkpoint=leg.checkpoint)
+
+    def progress(self) -> dict[str, Any]:
+        """Tell how many trials are done of how many, and the best so far."""
+        trials = self.study.get_trials(deepcopy=False)
+        counts = Counter(trial.state for trial in trials)
+        complete = counts[TrialState.COMPLETE]
+        pruned, failed = counts[TrialState.PRUNED], counts[TrialState.FAIL]
+        return {
+            "done": complete + pruned + failed,
+            "total": max(self.wanted, len(trials)),
+            "pruned": pruned,
+            "failed": failed,
+            "running": counts[TrialState.RUNNING],
+            "metric": self.metric,
+            "best": float(self.study.best_value) if complete else None,
+        }
 
     def failed(self, run: Run, reason: str) -> None:
         """Tell Optuna that a trial cannot be trained."""

@@ -273,3 +273,17 @@ def test_the_history_of_a_run_goes_to_its_manifest(story: Story) -> None:
     assert history["trainings"][0]["rounds"] == 4
     assert history["cluster_warnings"] == ["A task failed."]
     assert history_of(snapshot(story, 20.0), "r2")["workers_lost"] == []
+
+
+def test_a_search_tells_trials_done_of_all_pruned_ones_and_the_best_so_far() -> None:
+    story = Story(now=0.0)
+    told = {"kind": "search", "search": "a", "state": "running", "total": 10, "metric": "auc"}
+    story.hear(1.0, {**told, "done": 0, "pruned": 0, "failed": 0, "running": 2, "best": None})
+    story.hear(3.0, {**told, "done": 4, "pruned": 1, "failed": 1, "running": 2, "best": 0.8})
+    (search,) = snapshot(story, 5.0)["searches"]
+    assert (search["done"], search["total"], search["pruned"], search["failed"]) == (4, 10, 1, 1)
+    assert (search["best"], search["metric"], search["seconds"]) == (0.8, "auc", 4.0)
+    ended = {"state": "ended", "done": 10, "pruned": 6, "failed": 1, "running": 0, "best": 0.9}
+    story.hear(6.0, {**told, **ended})
+    (search,) = snapshot(story, 99.0)["searches"]
+    assert (search["state"], search["seconds"], search["best"]) == ("done", 5.0, 0.9)

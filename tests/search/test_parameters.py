@@ -100,6 +100,11 @@ def test_trials_that_are_worse_are_given_up_and_legs_change_nothing(client, tabl
     # The best one was trained in four legs; at once it is the same.
     history = search.best_estimator_.evals_result()["validation_0"]["rmse"]
     assert history[-1] == search.best_score_ == search.trials_["score"].min()
+    told = [event for _, event in client.get_events("dmlkit") if event["kind"] == "search"][-1]
+    states = search.trials_["state"].value_counts()
+    assert told["done"] == told["total"] == len(search.trials_)
+    assert (told["state"], told["pruned"]) == ("ended", states["pruned"])
+    assert told["best"] == search.best_score_
 
 
 def test_a_trial_that_cannot_be_trained_is_noted_and_the_others_go_on(client, table) -> None:

@@ -122,6 +122,24 @@ function restarted(restarts) {
 
 const moment = (seconds) => (seconds < 1 ? `${Math.round(seconds * 1000)} ms` : duration(seconds));
 
+// Searches for parameters: those that go on, and the last one that is over.
+export function searches(story) {
+  const shown = story.searches.filter((one, at) => one.state === "running" || at === 0);
+  if (!shown.length) return null;
+  return h("section", {}, h("h2", {}, "Search for parameters"), shown.map((one) => {
+    const share = one.total ? one.done / one.total : 0;
+    const told = [
+      `${whole(one.done)} of ${plural(one.total, "trial", "trials")}`,
+      `${whole(one.pruned)} pruned`,
+      one.failed > 0 && `${whole(one.failed)} failed`,
+      one.best !== null && `best ${one.metric} ${figure(one.best)}`,
+      duration(one.seconds),
+    ].filter(Boolean).join(", ");
+    return h("div", { "data-key": one.id }, h("p", {}, told),
+      one.state === "running" && h("span", { class: "track", role: "progressbar", "aria-label": "trials done", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100) }, h("span", { style: { width: `${share * 100}%` } })));
+  }));
+}
+
 // Who does how much: in each round all wait for the slowest.
 function efforts(story, training) {
   if (training.efforts.length < 2) return null;

@@ -1,7 +1,7 @@
 // The page: asks for the story once a second, and shows it.
 
 import { h, patch } from "./build.js";
-import { alerts, bar, hero, stages, training } from "./now.js";
+import { alerts, bar, hero, searches, stages, training } from "./now.js";
 import { losses, runs, warnings } from "./past.js";
 import { workers } from "./workers.js";
 
@@ -21,6 +21,7 @@ function draw() {
     hero(story, run),
     alerts(story, run),
     run && h("div", { class: "two" }, stages(run), training(story, run, Math.min(main.clientWidth - 30, main.clientWidth > 900 ? main.clientWidth * 0.42 : 900))),
+    searches(story),
     workers(story, run),
     losses(story),
     warnings(story),
