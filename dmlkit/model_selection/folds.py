@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.model_selection.columns import check_named
 from dmlkit.model_selection.places import Places, Ranked, chosen, places_of
 
 __all__ = ["KFold", "StratifiedKFold"]
@@ -121,8 +122,7 @@ class StratifiedKFold:
         UserWarning
             A class has fewer rows than there are folds, so that some folds have none of it.
         """
-        if label not in frame.columns:
-            raise MissingColumnError.of("frame", label, frame.columns)
+        check_named(frame, label)
         (places,) = places_of(frame, labels=frame[label])
         _check_classes(places, label, self.n_splits)
         yield from _folds(frame, places, self.n_splits, self.seed)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.hashing import hash_integers, hash_values
 from dmlkit.graph import add_up, for_each
+from dmlkit.model_selection.columns import check_named
 from dmlkit.model_selection.temporal import TrainValidationTest
 
 __all__ = ["GroupKFold", "GroupSplit", "check_all_there", "count_parts", "group_places"]
@@ -96,7 +97,7 @@ class GroupSplit:
         group : str
             The column that names what must not be torn apart.
         """
-        _check(frame, group)
+        check_named(frame, group)
         test, watched = self.test_share, self.test_share + self.validation_share
         return TrainValidationTest(
             _between(frame, group, self.seed, watched, 1.0),
@@ -135,7 +136,7 @@ class GroupKFold:
 
     def split(self, frame: Any, group: str) -> Iterator[tuple[Any, Any]]:
         """Yield the rows to train on and those to test on, lazily, for each fold."""
-        _check(frame, group)
+        check_named(frame, group)
         for fold in range(self.n_splits):
             low, high = fold / self.n_splits, (fold + 1) / self.n_splits
             test = _between(frame, group, self.seed, low, high)
@@ -173,11 +174,6 @@ def _count(labels: pd.Series) -> tuple[int, int]:
 
 def _add(counts: list[tuple[int, int]]) -> tuple[int, int]:
     return sum(rows for rows, _ in counts), sum(positives for _, positives in counts)
-
-
-def _check(frame: Any, group: str) -> None:
-    if group not in frame.columns:
-        raise MissingColumnError.of("frame", group, frame.columns)
 
 
 def _between(

@@ -8,9 +8,10 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.lengths import length_of
 from dmlkit.graph import add_up, for_each
+from dmlkit.model_selection.columns import check_named
 
 __all__ = ["FoldPeriod", "TimeSeriesSplit"]
 
@@ -125,8 +126,7 @@ class TimeSeriesSplit:
             The column is of another kind than the lengths, a time is missing, or the table is too
             short for the folds.
         """
-        if time not in frame.columns:
-            raise MissingColumnError.of("frame", time, frame.columns)
+        check_named(frame, time)
         _check_kind(frame[time], isinstance(_length(self.test_size), pd.Timedelta))
         first, last = _extent(frame[time])
         until = _just_after(last) if self.until is None else _moment(self.until, frame[time])

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.hashing import hash_values
 from dmlkit.graph import add_up, for_each
+from dmlkit.model_selection.columns import check_named
 from dmlkit.model_selection.grouped import check_all_there
 from dmlkit.model_selection.kernels import dealt_out
 
@@ -74,9 +75,7 @@ class StratifiedGroupKFold:
         InputError
             A group or label is missing, or there are fewer groups than folds, or too many.
         """
-        for name in (label, group):
-            if name not in frame.columns:
-                raise MissingColumnError.of("frame", name, frame.columns)
+        check_named(frame, label, group)
         groups, fold = self._dealt(_counts_of(frame[[label, group]], label, group))
         if isinstance(frame, pd.DataFrame):
             told: Any = (groups, fold)

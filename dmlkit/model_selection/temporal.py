@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import dask
 import pandas as pd
 
-from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.model_selection.columns import check_named
 
 __all__ = ["TimeSplit", "TrainValidationTest", "count_periods", "drop_known_entities"]
 
@@ -134,8 +135,7 @@ class TimeSplit:
         time : str
             The column that tells when a row happened. Days are UTC days.
         """
-        if time not in frame.columns:
-            raise MissingColumnError.of("frame", time, frame.columns)
+        check_named(frame, time)
         parts = {name: _between(frame, time, start, end) for name, start, end in self.periods()}
         return TrainValidationTest(parts["train"], parts.get("validation"), parts["test"])
 

@@ -8,7 +8,7 @@ import pytest
 import sklearn.model_selection
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
-from dmlkit.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+from dmlkit.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from tests.frames import with_an_empty_part as lazy
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -113,3 +113,9 @@ def test_mistakes_are_told(stays) -> None:
         next(KFold().split(np.arange(10)))
     with pytest.warns(UserWarning, match="1 rows have 'b' in 'kind': some of 2 folds"):
         next(StratifiedKFold(2).split(pd.DataFrame({"kind": ["a", "a", "b"]}), "kind"))
+
+
+@pytest.mark.parametrize("split", [StratifiedKFold(3), GroupKFold(3)])
+def test_a_column_given_in_the_place_of_its_name_is_told(stays: pd.DataFrame, split: Any) -> None:
+    with pytest.raises(InputError, match=r"not split\(frame, Series\)"):
+        list(split.split(stays, stays["died"]))
