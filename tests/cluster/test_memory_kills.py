@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from distributed import Client
 
 from dmlkit.boosting import XGBClassifier, launcher
+from dmlkit.boosting.training_data import in_files as elastic_in_files
 from dmlkit.errors import TrainingError
 
 pytestmark = pytest.mark.cluster
@@ -22,9 +24,8 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 FEATURES = [f"x{number}" for number in range(20)]
 ROWS = 200_000
 
-#: Of the group: less than a training process takes with these rows, and more than it takes with
-#: rows in files.
-LIMIT = 300 * 2**20
+#: Of the group: less than a training process takes with these rows.
+LIMIT = 250 * 2**20
 
 
 @pytest.fixture
@@ -73,13 +74,39 @@ def fitted(**parameters: Any) -> XGBClassifier:
     return model.fit(table[FEATURES], table["label"])
 
 
-def test_rows_go_to_files_where_memory_runs_out(group: Path, confined: Client) -> None:
+def kills_in(group: Path) -> int:
+    lines = (group / "memory.oom_control").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+
+
+def lift_limit_after_a_kill(group: Path) -> None:
+    until = time.monotonic() + 60
+    while not kills_in(group) and time.monotonic() < until:
+        time.sleep(0.01)
+    (group / "memory.limit_in_bytes").write_text("-1")
+
+
+def test_rows_go_to_files_where_memory_runs_out(
+    group: Path, confined: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = []
+
+    def in_files(*arguments: Any) -> Any:
+        moved.append(True)
+        return elastic_in_files(*arguments)
+
+    monkeypatch.setattr("dmlkit.boosting.elastic.in_files", in_files)
     undisturbed = fitted()
     assert undisturbed.restarts_ == ()
     (group / "memory.limit_in_bytes").write_text(str(LIMIT))
+    # How little is enough with rows in files depends on what else the system keeps in memory.
+    lifting = threading.Thread(target=lift_limit_after_a_kill, args=(group,))
+    lifting.start()
     model = fitted()
+    lifting.join()
     assert len(model.restarts_) == 1
     assert "killed by the system, which had no memory left" in model.restarts_[0].reason
+    assert moved == [True]
     assert model.get_booster().save_raw() == undisturbed.get_booster().save_raw()
 
 
