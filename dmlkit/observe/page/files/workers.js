@@ -14,7 +14,8 @@ function ticks(start, span) {
   const found = [h("span", {}, clock(start))];
   for (let at = step; at < span * 0.97; at += step) {
     if (at / span < 0.12) continue;
-    found.push(h("span", { style: { left: `${(100 * at) / span}%` } }, `+${at < 100 ? `${at} s` : duration(at)}`));
+    // Where the page is narrow, it would run into the time of the start.
+    found.push(h("span", { class: at / span < 0.34 ? "near" : "", style: { left: `${(100 * at) / span}%` } }, `+${at < 100 ? `${at} s` : duration(at)}`));
   }
   return h("div", { class: "ticks", "aria-hidden": "true" }, found);
 }
