@@ -19,6 +19,8 @@ from dmlkit.tables.folders import OWNER, PREFIX, Folder, LocalFolder, owner
 __all__ = ["foreign_file", "staged_write"]
 
 LOG = "_delta_log"
+#: What the name of a folder ends with that tells of files which are being taken back.
+UNDONE = "-undone"
 #: What a writer on another machine has left for so long, it has left for good.
 ABANDONED_SECONDS = 7 * 86_400
 
@@ -56,7 +58,7 @@ def foreign_file(folder: Folder) -> str | None:
         if parts[0] == LOG or parts[-1].startswith("."):
             continue
         # Looked up for each file, after it was seen: other writers come and go meanwhile.
-        tokens = [name.removeprefix(PREFIX) for name, _ in folder.subfolders(PREFIX)]
+        tokens = [_token(name) for name, _ in folder.subfolders(PREFIX)]
         if not any(token in path for token in tokens) and folder.exists(path):
             return path
     return None
@@ -73,7 +75,11 @@ def _missing_folders(folder: Folder) -> list[Path]:
 def _remove_abandoned(folder: Folder) -> None:
     for name, age in folder.subfolders(PREFIX):
         if _is_abandoned(folder, name, age):
-            _take_back(folder, name.removeprefix(PREFIX))
+            _take_back(folder, _token(name))
+
+
+def _token(name: str) -> str:
+    return name.removeprefix(PREFIX).removesuffix(UNDONE)
 
 
 def _is_abandoned(folder: Folder, name: str, age: float) -> bool:
@@ -98,10 +104,14 @@ def _is_running(process: int) -> bool:
 
 def _take_back(folder: Folder, token: str) -> None:
     """Remove the files of a write, unless it was committed after all."""
-    # First the staging folder: a task that still runs can't put its file in place any more.
-    folder.remove_folder(f"{PREFIX}{token}")
-    if is_committed(folder, token):
-        return
-    for path in folder.files():
-        if path.rpartition("/")[2].startswith(f"part-{token}-"):
-            folder.remove(path)
+    staging = f"{PREFIX}{token}"
+    # Should this be killed halfway, the next write finds by it which files to remove.
+    with suppress(OSError):  # of a full disk: what is removed below makes room
+        folder.write(f"{staging}{UNDONE}/{OWNER}", owner())
+    # Before the files: a task that still runs can't put its own in place any more.
+    folder.remove_folder(staging)
+    if not is_committed(folder, token):
+        for path in folder.files():
+            if path.rpartition("/")[2].startswith(f"part-{token}-"):
+                folder.remove(path)
+    folder.remove_folder(f"{staging}{UNDONE}")

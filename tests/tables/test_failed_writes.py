@@ -15,8 +15,8 @@ from distributed import Client, LocalCluster
 from pandas.testing import assert_frame_equal
 
 from dmlkit.errors import OutputError
-from dmlkit.tables import commit, publish
-from dmlkit.tables.folders import find_folder
+from dmlkit.tables import commit, publish, staging
+from dmlkit.tables.folders import LocalFolder, find_folder
 from dmlkit.tables.part_files import PartWriter
 from dmlkit.tables.publish import write_table
 from tests.tables.written import LETTERS, fail_at, files_on_disk, lazy, rows
@@ -102,6 +102,40 @@ def test_the_next_write_removes_what_a_killed_one_has_left(path, exists):
     assert len(list(path.glob("part-*"))) == 1 + 3 * exists
     assert not list(path.glob("_writing-*"))
     assert_frame_equal(rows(path), LETTERS)
+
+
+KILLED_AGAIN = """
+import os, signal, sys, pandas as pd
+from dmlkit.tables.folders import LocalFolder
+from dmlkit.tables.publish import write_table
+LocalFolder.remove = lambda self, path: os.kill(os.getpid(), signal.SIGKILL)
+write_table(pd.DataFrame({"number": [1]}), sys.argv[1], mode="overwrite")
+"""
+
+
+def test_a_writer_killed_while_it_takes_files_back_leaves_none_for_good(path):
+    write_table(LETTERS, path)
+    for script in (KILLED, KILLED_AGAIN):  # the second dies while it clears up after the first
+        killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    assert len(list(path.glob("part-*"))) > 1
+    write_table(LETTERS, path, mode="append")
+    assert len(list(path.glob("part-*"))) == 2
+    assert not list(path.glob("_writing-*"))
+
+
+def test_files_that_are_being_taken_back_are_not_foreign(path, monkeypatch):
+    def look(folder, name):
+        seen.append(staging.foreign_file(folder))
+        remove(folder, name)
+
+    seen, remove = [], LocalFolder.remove
+    monkeypatch.setattr(LocalFolder, "remove", look)
+    broken = lazy(LETTERS, 10).map_partitions(fail_at(15, RuntimeError("lost")), meta=LETTERS)
+    with pytest.raises(RuntimeError, match="lost"):
+        write_table(broken, path)
+    assert seen
+    assert set(seen) == {None}
 
 
 @pytest.mark.parametrize(("days", "kept"), [(1, True), (8, False)])
