@@ -102,6 +102,11 @@ class Design:
         return list(dict.fromkeys([SERIES, TIME, VALUE, *self.known, *self.static, *weight]))
 
     @property
+    def weighted(self) -> bool:
+        """Whether rows count differently in training."""
+        return self.weight is not None or self.half_life is not None
+
+    @property
     def known(self) -> list[str]:
         """The columns that must be known of the future."""
         given = {SERIES, TIME, VALUE, *self.static}
@@ -110,7 +115,7 @@ class Design:
     def training_rows(
         self, rows: SeriesRows, origins: Origins, shift: int, sums: Sequence[GroupSums] = ()
     ) -> pd.DataFrame:
-        """Return features, target and weight of the rows before the origins.
+        """Return features, target and, where rows differ in it, weight of those before the origins.
 
         Parameters
         ----------
@@ -125,15 +130,16 @@ class Design:
         history = rows.frame.iloc[taken].reset_index(drop=True)
         target, _ = self.transformed(history, starts)
         lagged = self.lags.lagged(target, starts, shift=shift)
-        age = np.repeat(starts[1:], np.diff(starts)) - 1 - np.arange(len(history))
         place = np.arange(len(history)) - np.repeat(starts[:-1], np.diff(starts))
         used = np.isfinite(target) & (place >= self.min_history)
         names = self.lags.get_feature_names_out()
         columns = dict(zip(names, lagged[:, used], strict=True))
         columns |= lagged_groups(self, history, starts, used, sums, shift)
         seen = self.at_rows(history[used].reset_index(drop=True), columns)
-        weight = self._weights(history, age)[used]
-        return seen.assign(**{TARGET: target[used], WEIGHT: weight})
+        beside = {TARGET: target[used]}
+        if self.weighted:
+            beside[WEIGHT] = self._weights(history, starts)[used]
+        return seen.assign(**beside)
 
     def transformed(
         self, history: pd.DataFrame, starts: np.ndarray
@@ -178,10 +184,11 @@ class Design:
                 made |= set(step.get_feature_names_out())
         return early, late
 
-    def _weights(self, history: pd.DataFrame, age: np.ndarray) -> np.ndarray:
+    def _weights(self, history: pd.DataFrame, starts: np.ndarray) -> np.ndarray:
         weight = np.ones(len(history))
         if self.weight is not None:
             weight = history[self.weight].to_numpy(dtype=np.float64, na_value=0.0)
         if self.half_life is not None:
+            age = np.repeat(starts[1:], np.diff(starts)) - 1 - np.arange(len(history))
             weight = weight * 0.5 ** (age / self.half_life)
         return weight

@@ -27,7 +27,7 @@ __all__ = ["Prepared", "prepare", "with_future"]
 
 #: Of a pandas frame: rows for each partition at least, and partitions at most. Each takes some
 #: milliseconds a step, however few series it has.
-ROWS_PER_PARTITION, MOST_PARTITIONS = 200_000, 64
+ROWS_PER_PARTITION, MOST_PARTITIONS = 500_000, 64
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 import dask.dataframe as dd
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 
 from dmlkit.boosting import XGBRegressor
-from dmlkit.errors import InputError
+from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.features.panel_groups import GroupSums
 from dmlkit.features.panel_series import sort_panel
 from dmlkit.forecasting.design import TARGET, WEIGHT, Design
@@ -59,12 +60,12 @@ def fitted_models(
     for number in range(count):
         shift = 0 if size is None else number * size
         table = _training_table(prepared.frame, sums, design, cutoff, shift)
-        models.append(_trained(clone(model), table, design.names))
+        models.append(_trained(clone(model), table, design))
     return design, tuple(models)
 
 
 def _training_table(frame: Any, sums: list[Any], design: Design, cutoff: Cutoff, shift: int) -> Any:
-    """Return features, target and weight of all rows before a cutoff, lazily."""
+    """Return what `Design.training_rows` gives of all partitions, lazily."""
     meta = _training_rows(
         frame._meta, partial_sums(frame._meta, design, cutoff), design, cutoff, shift
     )
@@ -79,10 +80,19 @@ def _training_rows(
     return design.training_rows(rows, origins_of(rows, cutoff, design.frequency), shift, sums)
 
 
-def _trained(model: Any, table: Any, names: list[str]) -> Any:
-    if isinstance(model, XGBRegressor):
-        return model.fit(table[names], table[TARGET], sample_weight=table[WEIGHT])
-    rows = table.compute()
-    if not len(rows):
-        raise InputError("No row of the panel can be trained on: all are too near their beginning.")
-    return model.fit(rows[names], rows[TARGET], sample_weight=rows[WEIGHT])
+def _trained(model: Any, table: Any, design: Design) -> Any:
+    # Weights of one each would cost time and memory, and some regressors take none.
+    if design.weighted and not has_fit_parameter(model, "sample_weight"):
+        raise ConfigurationError(
+            f"{type(model).__name__} takes no weights of rows: leave out weight and half_life, or "
+            "take a model whose fit has sample_weight."
+        )
+    rows = table
+    if not isinstance(model, XGBRegressor):
+        rows = table.compute()
+        if not len(rows):
+            raise InputError(
+                "No row of the panel can be trained on: all are too near their beginning."
+            )
+    weight = {"sample_weight": rows[WEIGHT]} if design.weighted else {}
+    return model.fit(rows[design.names], rows[TARGET], **weight)

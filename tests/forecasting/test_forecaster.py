@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
@@ -157,6 +158,14 @@ def test_weights_and_half_life_change_what_is_learned(panel):
     assert len(future) == len(found[0])
     assert not np.allclose(found[0], found[1])
     assert not np.allclose(found[0], found[2])
+
+
+def test_a_model_that_takes_no_weights_serves_where_there_are_none(panel):
+    steps = [step for step in STEPS if not isinstance(step, Columns)]
+    made = Forecaster(KNeighborsRegressor(3), "1D", steps, min_history=42).fit(panel)
+    assert np.isfinite(made.predict(2)["yhat"]).all()
+    with pytest.raises(ConfigurationError, match="KNeighborsRegressor takes no weights of rows"):
+        Forecaster(KNeighborsRegressor(3), "1D", steps, half_life=5).fit(panel)
 
 
 def test_quantiles_never_cross_and_calibrated_intervals_hold():
