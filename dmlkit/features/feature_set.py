@@ -18,12 +18,12 @@ from dmlkit.features.by_entity import (
 )
 from dmlkit.features.entity_step import EntityStep
 from dmlkit.features.kinds import ENTITY_STEPS, step_of
-from dmlkit.features.layout import keeps_rows
 from dmlkit.features.learned_levels import learn_levels
 from dmlkit.features.rowwise import Columns
 from dmlkit.features.step import Step, check_columns, check_new
 from dmlkit.features.strategy import order_of
 from dmlkit.local_frames import as_given, lazily
+from dmlkit.tables.extents import keeps_rows
 
 __all__ = ["FeatureSet"]
 

@@ -12,14 +12,13 @@ from dask.dataframe.dask_expr._expr import Assign, Filter, MapPartitions, Projec
 from dask.dataframe.dask_expr.io._delayed import FromDelayed
 
 from dmlkit.features.entity_key import EntityKey
-from dmlkit.tables.extents import Extent, extents_of
+from dmlkit.tables.extents import Extent, extents_of, leaves_as_they_are
 
 __all__ = [
     "HashRanges",
     "Layout",
     "TimeSlices",
     "WholeEntities",
-    "keeps_rows",
     "known_layout",
     "lies_in_ranges",
     "marked_as_ranges",
@@ -95,12 +94,6 @@ def marked_as_ranges(frame: Any, key: EntityKey) -> Any:
     return new_collection(_EntityRanges(*frame.expr.operands, key))
 
 
-def keeps_rows(function: Any) -> Any:
-    """Mark a function for `map_partitions` that leaves rows and columns, and only adds columns."""
-    function.keeps_rows = True
-    return function
-
-
 def lies_in_ranges(frame: DataFrame, key: EntityKey) -> bool:
     """Tell whether an earlier step left rows in `HashRanges` by this key."""
     source = source_of(frame, {*key.by, key.time})
@@ -139,7 +132,7 @@ def source_of(frame: Any, columns: Iterable[str]) -> Any:
     while (
         isinstance(expression, Projection | Filter)
         or (isinstance(expression, Assign) and not kept & {*expression.keys})
-        or (isinstance(expression, MapPartitions) and hasattr(expression.func, "keeps_rows"))
+        or (isinstance(expression, MapPartitions) and leaves_as_they_are(expression, kept))
     ):
         expression = expression.frame
     return expression

@@ -15,6 +15,7 @@ from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import for_each
 from dmlkit.local_frames import as_given, lazily
 from dmlkit.tables.duplicates import bucket_count, find_duplicates, split_keys
+from dmlkit.tables.extents import keeps_rows
 from dmlkit.tables.findings import Findings, describe, examples_of
 from dmlkit.tables.pieces import Origin, find_origin
 from dmlkit.tables.quarantine import Quarantine, write_bad_rows
@@ -292,6 +293,7 @@ def good_rows_meta(
     return _pick_good(meta, pd.Series([], dtype="uint32"), schema)
 
 
+@keeps_rows
 def _pick_good(frame: pd.DataFrame, bad: pd.Series, schema: Schema) -> pd.DataFrame:
     if len(bad):
         keep = np.ones(len(frame), dtype=bool)

@@ -1,19 +1,26 @@
-"""From where to where a column's values reach in each partition of a table, by its footers."""
+"""From where to where a column's values reach in each partition of a table, by its footers.
+
+And what may be done to a frame so that this still holds.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pandas.api.types import is_integer_dtype, is_string_dtype
 
 from dmlkit.tables.parquet import ParquetPiece, footers_of
 from dmlkit.tables.pieces import is_table_read
 
-__all__ = ["Extent", "extents_of"]
+__all__ = ["Extent", "extents_of", "keeps_rows", "leaves_as_they_are"]
 
 #: Parquet's names for units of time, and NumPy's.
 UNITS: dict[str, Any] = {"milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns"}
+
+#: Types whose values are the same in any other of them.
+KINDS = (is_integer_dtype, is_string_dtype)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,31 @@ def extents_of(read: Any, columns: Sequence[str]) -> dict[str, list[Extent]]:
     footers = footers_of(pieces)
     told = {name: [_of_piece(piece, footers, name) for piece in pieces] for name in columns}
     return {name: known for name in told if (known := _all_known(told[name]))}
+
+
+def keeps_rows(function: Any) -> Any:
+    """Mark a function for `map_partitions` that leaves rows where they are, or drops some.
+
+    Columns keep their values, but for new ones and those that become of another kind.
+    """
+    function.keeps_rows = True
+    return function
+
+
+def leaves_as_they_are(mapped: Any, columns: Iterable[str]) -> bool:
+    """Tell whether an expression of `map_partitions` leaves rows and the values of columns.
+
+    A whole number stays one of any width, and text is text; where text becomes a number, "1" and
+    "01" are two values before and one after.
+    """
+    if not hasattr(mapped.func, "keeps_rows"):
+        return False
+    before, after = mapped.frame._meta.dtypes, mapped._meta.dtypes
+    return all(
+        before[name] == after[name]
+        or any(is_kind(before[name]) and is_kind(after[name]) for is_kind in KINDS)
+        for name in columns
+    )
 
 
 def _all_known(extents: Sequence[Extent | None]) -> list[Extent]:

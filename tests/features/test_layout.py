@@ -13,6 +13,7 @@ from dmlkit.errors import InputError
 from dmlkit.features import FeatureSet, TimeWindows
 from dmlkit.features.entity_key import EntityKey
 from dmlkit.features.layout import HashRanges, TimeSlices, WholeEntities, known_layout
+from dmlkit.tables import Column, Schema, check_table
 from tests.features.conftest import payments
 from tests.features.test_input_order import STEP, by_number, lazy, same_features
 
@@ -106,6 +107,34 @@ def test_what_changes_times_or_entities_is_not_trusted(tmp_path):
     assert known_layout(ranges.assign(card=ranges["number"]), KEY) is None
     assert known_layout(ranges, EntityKey(("terminal",), "time")) is None
     assert known_layout(ranges.partitions[[1, 2]].optimize(), KEY) is None
+
+
+def test_what_is_known_of_a_table_is_known_of_its_good_rows(tmp_path):
+    columns = [Column("card", "int64"), Column("time", "datetime"), Column("amount", "float64")]
+    frame = in_files(tmp_path, slices(payments()))
+    checked = check_table(frame, Schema(columns), max_bad_share=0.9)
+    assert checked.bad_rows > 0
+    layout = known_layout(checked.frame, KEY)
+    assert isinstance(layout, TimeSlices)
+    assert layout == known_layout(frame, KEY)
+    step = TimeWindows("card", "time", ["3d"], {"amount": ["sum"]})
+    found = step.transform(checked.frame, order="input")
+    assert not moved(found)
+    same_features(found, checked.frame, step)
+
+
+def test_texts_that_become_one_number_are_not_whole(tmp_path):
+    for card in ("1", "01"):  # each in a file of its own, and one card after the check
+        table = pd.DataFrame({"card": [card] * 3, "time": pd.date_range("2025", periods=3)})
+        table.to_parquet(tmp_path / f"{card}.parquet", index=False)
+    frame = read_table(tmp_path, partition_bytes=1)
+    key = EntityKey(("card",), "time")
+    assert known_layout(frame, key) == WholeEntities()
+    kinds = {"str": WholeEntities(), "int64": None}
+    for kind, layout in kinds.items():
+        dtype = "string" if kind == "str" else kind
+        schema = Schema([Column("card", dtype), Column("time", "datetime")])
+        assert known_layout(check_table(frame, schema).frame, key) == layout
 
 
 def test_text_files_and_frames_in_memory_tell_nothing(tmp_path):
