@@ -8,7 +8,6 @@ from importlib import metadata
 import pandas as pd
 from bokeh.embed import components
 from bokeh.resources import Resources
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlkit.forecasting.metrics import ForecastEvaluation
@@ -20,7 +19,7 @@ from dmlkit.forecasting.report.charts import (
 )
 from dmlkit.metrics.report.drawing import Chart
 from dmlkit.metrics.report.inputs import BadRows, StageTime
-from dmlkit.metrics.report.page import write_page
+from dmlkit.metrics.report.page import template, write_page
 from dmlkit.metrics.report.tables import stage_rows
 from dmlkit.metrics.report.wording import duration
 
@@ -115,14 +114,7 @@ def render_forecast_report(inputs: ForecastReport) -> str:
     charts = {chart.name: chart for chart in _charts(inputs)}
     script, places = components({name: chart.figure for name, chart in charts.items()})
     library = Resources(mode="inline", components=["bokeh"], log_level="error")
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(__package__), PackageLoader("dmlkit.metrics.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("forecasts.html").render(
+    return template("forecasts.html", __package__).render(
         inputs=inputs,
         charts=charts,
         places={name: Markup(place) for name, place in places.items()},

@@ -11,7 +11,7 @@ from typing import Any
 
 from bokeh.embed import components
 from bokeh.resources import Resources
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlkit.errors import OutputError
@@ -109,10 +109,11 @@ def render_report(inputs: ReportInputs) -> str:
     )
 
 
-def template(name: str) -> Any:
-    """Return a template of the report's."""
+def template(name: str, package: str = __package__) -> Any:
+    """Return a template of a package, which may build on those of this one."""
+    packages = dict.fromkeys([package, __package__])
     environment = Environment(
-        loader=PackageLoader(__package__),
+        loader=ChoiceLoader([PackageLoader(each) for each in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
