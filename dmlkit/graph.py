@@ -24,11 +24,33 @@ __all__ = [
     "for_all",
     "for_each",
     "for_each_in_turn",
+    "partitions_of",
 ]
 
 #: Each piece is a task, and a scheduler takes about a millisecond for each: where there would be
 #: more of them, pieces go through a second pair of hands instead.
 MOST_PIECES = 8_192
+
+
+def partitions_of(collection: Any) -> list[Any]:
+    """Return the partitions of a dask frame or series, each of them apart.
+
+    Dask reads several small files as one partition where few of their columns are asked for, and so
+    cuts a label otherwise than the features of the same table. What stands side by side is taken
+    from here: as many partitions come back as the collection has.
+
+    Parameters
+    ----------
+    collection : dask DataFrame or Series
+
+    Returns
+    -------
+    list of Delayed
+    """
+    parts = list(collection.to_delayed())
+    if len(parts) != collection.npartitions:
+        parts = list(collection.simplify().to_delayed(optimize_graph=False))
+    return parts
 
 
 def for_each(function: Callable[..., Any], *arguments: Any) -> list[Any]:

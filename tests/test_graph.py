@@ -1,11 +1,19 @@
+from pathlib import Path
 from uuid import uuid4
 
 import dask
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
 import pytest
 from dask.delayed import Delayed
 from dask.order import order
 
 from dmlkit import graph
+from dmlkit.graph import partitions_of
+from dmlkit.linear_model import Ridge
+from dmlkit.metrics import f1_score
+from dmlkit.model_selection import train_test_split
 
 
 def remainders(number: int, divisor: int) -> list[list[int]]:
@@ -102,3 +110,27 @@ def test_values_that_are_delayed_by_themselves_are_all_there():
     for _ in range(50):  # their graphs come and go, and addresses with them
         values = [[dask.delayed(number, name=f"value-{uuid4()}")] for number in range(6)]
         assert graph.for_each(total_of, *values)[0].compute(scheduler="sync") == 15
+
+
+@pytest.fixture
+def small_files(tmp_path: Path) -> dd.DataFrame:
+    """A table of twenty files, of which Dask reads several at once where a column is asked for."""
+    numbers = np.arange(1_000.0)
+    frame = pd.DataFrame({f"x{each}": np.roll(numbers, each) for each in range(20)})
+    frame["label"] = (frame["x3"] > 500).astype(int)
+    dd.from_pandas(frame, npartitions=20).to_parquet(tmp_path)
+    return dd.read_parquet(tmp_path)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_partitions_stay_apart_where_dask_would_read_several_files_as_one(small_files) -> None:
+    label, table = small_files["label"], small_files.drop(columns="label")
+    assert len(label.to_delayed()) < 20  # else there is nothing to show here
+    lengths = [list(map(len, dask.compute(*partitions_of(each)))) for each in (label, table)]
+    assert lengths == [[50] * 20] * 2
+    fitted = Ridge().fit(table, label)
+    here = Ridge().fit(table.compute(), label.compute())
+    np.testing.assert_allclose(fitted.coef_, here.coef_, rtol=0, atol=1e-12)
+    assert f1_score(label, small_files["x3"] > 500) == 1.0
+    X_train, _, y_train, _ = train_test_split(table, label, stratify=label)
+    assert ((X_train["x3"] > 500).compute().astype(int) == y_train.compute()).all()

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
-from dmlkit.graph import for_each
+from dmlkit.graph import for_each, partitions_of
 from dmlkit.positions import chances, starts_of
 
 __all__ = ["LABEL", "Examined", "Predictor", "examine", "features_of", "held", "where_rows_are"]
@@ -149,13 +149,13 @@ def _parts(X: Any, y: Any) -> list[Any]:
         rows = _beside(X, y)
         return [dask.delayed(rows, name=f"rows-{uuid.uuid4()}", traverse=False)]
     if y is None:
-        return list(X.to_delayed())
+        return partitions_of(X)
     if not isinstance(y, dd.Series) or y.npartitions != X.npartitions:
         raise InputError(
             "Labels must be a dask Series partitioned like the table. Take both from one dask "
             "frame."
         )
-    return for_each(_beside, X.to_delayed(), y.to_delayed())
+    return for_each(_beside, partitions_of(X), partitions_of(y))
 
 
 def _beside(part: pd.DataFrame, label: Any) -> pd.DataFrame:

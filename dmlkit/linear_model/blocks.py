@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import InputError, MissingColumnError
-from dmlkit.graph import add_up, for_each
+from dmlkit.graph import add_up, for_each, partitions_of
 
 __all__ = [
     "Block",
@@ -100,7 +100,7 @@ def parts_beside(X: Any, columns: Sequence[Any]) -> list[list[Any]]:
                 "Labels and weights must be dask Series partitioned like the table. Take all "
                 "from one dask frame."
             )
-    return [each.to_delayed() for each in (X, *columns)]
+    return [partitions_of(each) for each in (X, *columns)]
 
 
 def names_of(X: Any) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import InputError
-from dmlkit.graph import add_up, for_each
+from dmlkit.graph import add_up, for_each, partitions_of
 from dmlkit.metrics.rows import numbers
 
 __all__ = ["added_up", "check_lengths", "finite_numbers", "parts_of", "weights_of"]
@@ -73,7 +73,7 @@ def parts_of(*given: Any) -> tuple[list[list[Any]], str | None]:
             f"Labels, predictions and weights have {partitions} partitions. Take all from one "
             "dask frame."
         )
-    return [list(each.to_delayed()) for each in given], None
+    return [partitions_of(each) for each in given], None
 
 
 def finite_numbers(column: pd.Series, what: str) -> np.ndarray:

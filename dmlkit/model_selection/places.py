@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
-from dmlkit.graph import for_each
+from dmlkit.graph import for_each, partitions_of
 from dmlkit.model_selection.grouped import check_all_there
 from dmlkit.positions import permuted
 
@@ -154,19 +154,17 @@ def _parts_of(rows: Any) -> list[Any]:
     if isinstance(rows, (pd.DataFrame, pd.Series)):
         return [rows]
     if isinstance(rows, (dd.DataFrame, dd.Series)):
-        return list(rows.to_delayed())
+        return partitions_of(rows)
     raise InputError(
         f"A dask or pandas DataFrame or Series is needed, but this is {type(rows).__name__}."
     )
 
 
 def _counted_parts(table: Any) -> list[Any]:
-    """Return parts with the lengths of a table's: one column, where that changes no partition."""
-    parts = _parts_of(table)
-    if not isinstance(table, dd.DataFrame) or not len(table.columns):
-        return parts
-    column = table[list(table.columns[:1])].to_delayed()
-    return list(column) if len(column) == len(parts) else parts
+    """Return parts with the lengths of a table's: one column is enough for them."""
+    if isinstance(table, dd.DataFrame) and len(table.columns):
+        table = table[list(table.columns[:1])]
+    return _parts_of(table)
 
 
 def _each(function: Callable[[Any], Any], parts: list[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ import dask.dataframe as dd
 import pandas as pd
 
 from dmlkit.errors import InputError
-from dmlkit.graph import add_up, for_each
+from dmlkit.graph import add_up, for_each, partitions_of
 from dmlkit.preprocessing.statistics import GROUPS, TARGET, Statistic
 
 __all__ = ["Learning", "Question", "Training", "ask", "learn", "side_by_side"]
@@ -108,8 +108,8 @@ def _parts(X: Any, y: Any, groups: Any) -> list[Any]:
                 f"{name.strip('_')} must be a dask Series partitioned like the table. Take both "
                 "from one dask frame."
             )
-    parts = [column.to_delayed() for column in given.values()]
-    return list(for_each(partial(_beside, names=tuple(given)), X.to_delayed(), *parts))
+    parts = [partitions_of(column) for column in given.values()]
+    return list(for_each(partial(_beside, names=tuple(given)), partitions_of(X), *parts))
 
 
 def _beside(part: pd.DataFrame, *columns: Any, names: Sequence[str]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from sklearn.metrics import get_scorer
 from dmlkit.cluster import connect
 from dmlkit.declared import parameters_of, set_parameters
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError, TrainingError
-from dmlkit.graph import for_each
+from dmlkit.graph import for_each, partitions_of
 from dmlkit.search.partial import PartialPlan, hold_rows, learn_on, split_part
 from dmlkit.search.running import Work, run_trials
 from dmlkit.search.studies import ERROR, as_frame, distribution_of, open_study, pruner_of, quietly
@@ -187,11 +187,11 @@ class HyperbandSearchCV:
                 "Labels must be a dask Series partitioned like the table. Take both from one dask "
                 "frame."
             )
-        parts = X.to_delayed()
+        parts = partitions_of(X)
         lengths = dask.compute(*for_each(len, parts))
         starts = list(accumulate(lengths, initial=0))[:-1]
         split = partial(split_part, share=self.test_size, seed=self.random_state)
-        return list(for_each(split, parts, y.to_delayed(), starts))
+        return list(for_each(split, parts, partitions_of(y), starts))
 
     def _study(self) -> optuna.Study:
         pruner = pruner_of("hyperband", self.max_iter, 1, self.aggressiveness)
