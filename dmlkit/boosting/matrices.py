@@ -1,6 +1,6 @@
 """Rows into XGBoost's matrices, batch by batch, in the process that trains."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def batch_rows(features: int) -> int:
     return max(1, min(BATCH_ROWS, BATCH_VALUES // features))
 
 
-def batches(pieces: Sequence[Piece], size: int) -> Iterator[pd.DataFrame]:
+def batches(pieces: Iterable[Piece], size: int) -> Iterator[pd.DataFrame]:
     """Give the rows of pieces, in order, in batches of `size`; the last one may be smaller.
 
     A query is never cut: where it would be, the batch ends before it.

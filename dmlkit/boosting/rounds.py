@@ -15,7 +15,7 @@ from dmlkit.boosting.exact_metrics import ExactMetrics
 from dmlkit.boosting.functions import FunctionMetrics, native_objective, unpacked
 from dmlkit.boosting.plan import History, Plan, Trained
 
-__all__ = ["boost"]
+__all__ = ["boost", "is_higher_better"]
 
 #: Of the time of training that checkpoints may cost, where their cost decides.
 CHECKPOINT_SHARE = 0.01
@@ -37,6 +37,17 @@ SAMPLING = (
 HIGHER_IS_BETTER = ("auc", "aucpr", "pre", "map", "ndcg")
 
 Tell = Callable[[int, Mapping[str, float]], None]
+
+
+def is_higher_better(metric: str) -> bool:
+    """Tell whether more of a metric is better.
+
+    Examples
+    --------
+    >>> is_higher_better("map@5"), is_higher_better("mape")
+    (True, False)
+    """
+    return metric != "mape" and metric.startswith(HIGHER_IS_BETTER)
 
 
 def boost(
@@ -155,8 +166,7 @@ class _Stop(TrainingCallback):
             return None
         metric = self._metric(history)
         values = np.array(history[self._table][metric])
-        higher = metric != "mape" and metric.startswith(HIGHER_IS_BETTER)
-        return int(np.argmax(values) if higher else np.argmin(values))
+        return int(np.argmax(values) if is_higher_better(metric) else np.argmin(values))
 
     def _metric(self, history: Mapping[str, Any]) -> str:
         """Return the last metric by its name in the history, which XGBoost may have completed."""

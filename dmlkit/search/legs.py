@@ -18,7 +18,7 @@ from dmlkit.boosting.plan import History, Plan
 from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.shards import Piece
 
-__all__ = ["Binned", "Leg", "Refused", "bin_rows", "run_leg"]
+__all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "plain", "run_leg"]
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,15 @@ class Leg:
         The last metric on the last table: at the best round with early stopping, else at the last.
     best_iteration : int
     checkpoint : bytes
+    folds : tuple of float
+        The score of each fold, whose mean is the score; empty without folds.
     """
 
     rounds: int
     score: float
     best_iteration: int
     checkpoint: bytes
+    folds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
         with xgboost.config_context(verbosity=0):
             trained = boost(plan, *matrices, before, tell=lambda *_: None, keep=kept.append)
     except xgboost.core.XGBoostError as error:
-        return Refused(_plain(error))
-    values = _judged(plan, trained.history)
+        return Refused(plain(error))
+    values = judged(plan, trained.history)
     best = len(values) - 1 if trained.best_iteration is None else trained.best_iteration
     last = kept[-1].to_bytes() if kept else b""
     return Leg(len(values), values[best], best, last)
@@ -112,13 +115,13 @@ def _matrix(plan: Plan, parts: Sequence[pd.DataFrame], threads: int, ref: Any) -
     return matrix_of_batches(plan, lambda: batches(pieces, size), threads, ref)
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """Return what XGBoost says, without the time and place before and the stack behind it."""
     first = str(error).strip().split("\n", 1)[0]
     return first.split(": ", 1)[-1] if first.startswith("[") else first
 
 
-def _judged(plan: Plan, history: History) -> list[float]:
+def judged(plan: Plan, history: History) -> list[float]:
     """Return the last metric on the last table; XGBoost may have completed its name."""
     found = history[plan.tables[-1]]
     last, native = plan.metrics[-1], plan.native_metrics

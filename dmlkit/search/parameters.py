@@ -3,10 +3,10 @@
 import hashlib
 import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 import optuna
@@ -19,11 +19,11 @@ from dmlkit.boosting.objectives import label_rule
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.planning import Start, plan_of
 from dmlkit.boosting.roles import LABEL, QUERY, WEIGHT
-from dmlkit.boosting.rounds import HIGHER_IS_BETTER
-from dmlkit.boosting.training_data import TrainingData, gather
+from dmlkit.boosting.rounds import is_higher_better
 from dmlkit.cluster import connect
 from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, MissingColumnError, NotFittedError, TrainingError
+from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
+from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.running import run_trials
 from dmlkit.search.studies import (
     ERROR,
@@ -63,6 +63,9 @@ class ParameterSearch:
         After so many rounds trials are first compared, then after `reduction_factor` times as many.
     reduction_factor : int
         One of so many trials goes on.
+    cv : int or splitter, optional
+        Compare trials by the mean over folds, and not on an ``eval_set``: a number of folds (of a
+        classifier with the shares of classes kept), or a splitter of `dmlkit.model_selection`.
     timeout : float, optional
         Seconds after which no trial is started.
     storage : str or Path, optional
@@ -77,17 +80,24 @@ class ParameterSearch:
     ----------
     best_params_ : dict
     best_score_ : float
+        With folds, the mean over them.
     best_iteration_ : int
         The round of the best score.
     best_estimator_ : XGBClassifier, XGBRegressor or XGBRanker
     trials_ : pandas.DataFrame
         Number, state (``complete``, ``pruned``, ``failed``), score, rounds, seconds, error and
-        parameters.
+        parameters; with folds ``std``, the standard deviation over them, and ``split0_score`` and
+        so on.
 
     Notes
     -----
     Trials are trained on CPUs. A worker needs about a byte for each value, and once, while it bins
-    them, four.
+    them, four. With folds it needs a byte for each value and fold: each is binned once, by the rows
+    that it trains on, and all trials share the bins.
+
+    All folds of a trial are trained side by side, round by round. It is pruned by the mean over all
+    of them at a rung; early stopping looks at the mean, too, so that there is one best round.
+    `best_estimator_` is then trained on all rows, with early stopping up to that round.
 
     References
     ----------
@@ -116,6 +126,7 @@ class ParameterSearch:
     pruner: str | None = "asha"
     min_rounds: int = 10
     reduction_factor: int = 3
+    cv: Any = None
     timeout: float | None = None
     storage: str | Path | None = None
     max_losses: int = 3
@@ -127,9 +138,11 @@ class ParameterSearch:
         X: Any,
         y: Any,
         *,
-        eval_set: Sequence[tuple[Any, Any]],
+        eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight: Any = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        groups: Any = None,
+        time: Any = None,
         **queries: Any,
     ) -> Self:
         """Search on the current client's workers.
@@ -137,7 +150,10 @@ class ParameterSearch:
         Parameters
         ----------
         X, y, eval_set, sample_weight, sample_weight_eval_set
-            As of the estimator's `fit`; the last table of `eval_set` counts.
+            As of the estimator's `fit`; the last table of `eval_set` counts. With `cv` there is
+            none.
+        groups, time : Series like y, optional
+            What must not be torn apart, and when a row happened, for a `cv` that asks for it.
         **queries
             ``qid`` and ``eval_qid``, as of `XGBRanker.fit`.
 
@@ -150,6 +166,7 @@ class ParameterSearch:
         TrainingError
             No trial could be trained, or no worker is left.
         """
+        check_compared(self.cv, self.estimator, eval_set, groups=groups, time=time)
         self._check(queries)
         space = checked_space(self.space)
         grid = grid_of(space) if self.sampler == "grid" else []
@@ -159,40 +176,34 @@ class ParameterSearch:
         table = GivenTable("training", X, {LABEL: y, **beside, WEIGHT: sample_weight})
         of_queries = {"eval_qid": queries["eval_qid"]} if queries else {}
         watched = evaluation_tables(eval_set, (LABEL, *beside, WEIGHT), **of_queries, **weights)
-        if not watched:
-            raise ConfigurationError("A search needs an eval_set to compare trials on.")
         patience = float(self.estimator.get_params()["worker_timeout"])
         rule = label_rule(self._objective())
-        data = gather(table, rule, client, worker_timeout=patience)
-        tables = {
-            f"validation_{number}": gather(
-                _with_columns(other, data.features), rule, client, worker_timeout=patience
-            )
-            for number, other in enumerate(watched)
-        }
-        plan = self._plan({}, data, tables)
+        given = (self.cv, self.estimator, table, watched, rule, client)
+        rows = compared(*given, groups=groups, time=time)
+        plan = self._plan({}, rows)
         with quietly():
-            study = self._study(plan, space)
+            study = self._study(plan, space, rows.folds)
             for chosen in grid:
                 study.enqueue_trial(chosen, skip_if_exists=True)
             trials = StudyTrials(
                 study,
                 space,
-                lambda parameters: self._plan(parameters, data, tables),
+                lambda parameters: self._plan(parameters, rows),
                 self._rungs(),
                 len(grid) or self.n_trials,
-                math.inf if self.timeout is None else time.monotonic() + self.timeout,
+                math.inf if self.timeout is None else monotonic() + self.timeout,
                 plan.metrics[-1],
             )
             run_trials(
-                *(trials, plan, data, tables, client),
+                *(trials, plan, rows.data, rows.beside, client),
                 max_losses=self.max_losses,
                 patience=patience,
+                work=rows.work,
             )
         self._take(study)
         if self.refit:
-            given = {"eval_set": eval_set, "sample_weight": sample_weight, **weights, **queries}
-            self.best_estimator_ = self._with(self.best_params_).fit(X, y, **given)
+            same = {"eval_set": eval_set, "sample_weight": sample_weight, **weights, **queries}
+            self.best_estimator_ = self._with(self._best_of_all()).fit(X, y, **same)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -248,24 +259,18 @@ class ParameterSearch:
     def _with(self, parameters: Mapping[str, Any]) -> Any:
         return type(self.estimator)(**{**self.estimator.get_params(), **parameters})
 
-    def _plan(
-        self,
-        parameters: Mapping[str, Any],
-        data: TrainingData,
-        tables: Mapping[str, TrainingData],
-    ) -> Plan:
-        model = self._with(parameters)
-        return plan_of(model.get_params(), model.trainable(data), "cpu", data, tables, Start())
+    def _plan(self, parameters: Mapping[str, Any], rows: Compared) -> Plan:
+        model, data = self._with(parameters), rows.data
+        return plan_of(model.get_params(), model.trainable(data), "cpu", data, rows.tables, Start())
 
-    def _study(self, plan: Plan, space: Mapping[str, Any]) -> optuna.Study:
-        last = plan.metrics[-1]
-        higher = last != "mape" and last.startswith(HIGHER_IS_BETTER)
-        told = json.dumps([plan.made_for, plan.rounds, sorted(map(repr, space.items()))])
+    def _study(self, plan: Plan, space: Mapping[str, Any], folds: Sequence[Any]) -> optuna.Study:
+        about = [plan.made_for, plan.rounds, sorted(map(repr, space.items()))]
+        told = json.dumps([*about, *folds])
         return open_study(
             self.storage,
             self.sampler,
             pruner_of(self.pruner, self._rounds(), self.min_rounds, self.reduction_factor),
-            "maximize" if higher else "minimize",
+            "maximize" if is_higher_better(plan.metrics[-1]) else "minimize",
             self.random_state,
             hashlib.sha256(told.encode()).hexdigest(),
         )
@@ -282,14 +287,14 @@ class ParameterSearch:
         self.best_score_ = float(study.best_value)
         self.best_iteration_ = int(best.user_attrs["best_iteration"])
 
+    def _best_of_all(self) -> dict[str, Any]:
+        """Return the best parameters as a training takes them that watches no table."""
+        if self.cv is None or self.estimator.get_params()["early_stopping_rounds"] is None:
+            return self.best_params_
+        rounds = {"n_estimators": self.best_iteration_ + 1, "early_stopping_rounds": None}
+        return self.best_params_ | rounds
+
     def _best(self) -> Any:
         if not hasattr(self, "best_estimator_"):
             raise NotFittedError("There is no best estimator yet: call fit first, with refit=True.")
         return self.best_estimator_
-
-
-def _with_columns(table: GivenTable, features: Sequence[str]) -> GivenTable:
-    for name in features:
-        if name not in table.features.columns:
-            raise MissingColumnError.of(table.name, name, table.features.columns)
-    return GivenTable(table.name, table.features[list(features)], table.beside)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -17,7 +18,9 @@ from dmlkit.boosting.parameters import HANDLED, check_names
 from dmlkit.errors import ConfigurationError, InputError, OutputError
 
 __all__ = [
+    "BEST",
     "ERROR",
+    "FOLDS",
     "as_frame",
     "checked_space",
     "distribution_of",
@@ -27,8 +30,9 @@ __all__ = [
     "quietly",
 ]
 
-#: Of the study and its trials: what it searches, why a trial failed, and its best round.
-MADE_FOR, ERROR, BEST = "made_for", "error", "best_iteration"
+#: Of the study and its trials: what it searches, why a trial failed, its best round, and the scores
+#: of its folds.
+MADE_FOR, ERROR, BEST, FOLDS = "made_for", "error", "best_iteration", "folds"
 
 #: What all trials share, so that it cannot differ between them.
 SHARED = HANDLED | {"max_bin", "objective", "tree_method", "booster"}
@@ -141,7 +145,10 @@ def open_study(
 
 
 def as_frame(study: optuna.Study) -> pd.DataFrame:
-    """Return a row for each trial: number, state, score, rounds, seconds, error, parameters."""
+    """Return a row for each trial: number, state, score, rounds, seconds, error, parameters.
+
+    Of a search over folds, the standard deviation over them and the score of each, too.
+    """
     return pd.DataFrame([_row(trial) for trial in study.trials])
 
 
@@ -182,9 +189,17 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "number": trial.number,
         "state": STATES.get(trial.state, "running"),
         "score": trial.value if trial.state in STATES else None,
+        **_by_fold(trial.user_attrs.get(FOLDS)),
         "rounds": trial.last_step,
         "best_iteration": trial.user_attrs.get(BEST),
         "seconds": trial.duration.total_seconds() if trial.duration else None,
         "error": trial.user_attrs.get(ERROR),
         **trial.params,
     }
+
+
+def _by_fold(scores: Sequence[float] | None) -> dict[str, float]:
+    if scores is None:
+        return {}
+    each = {f"split{number}_score": score for number, score in enumerate(scores)}
+    return {"std": float(np.std(scores)), **each}

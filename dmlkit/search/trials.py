@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from dmlkit.errors import DmlkitError
 from dmlkit.search.legs import Leg
 from dmlkit.search.running import Run
-from dmlkit.search.studies import BEST, ERROR
+from dmlkit.search.studies import BEST, ERROR, FOLDS
 
 __all__ = ["StudyTrials", "rungs_of"]
 
@@ -96,6 +96,8 @@ class StudyTrials:
             return None
         run.trial.report(leg.score, leg.rounds)
         run.trial.set_user_attr(BEST, leg.best_iteration)
+        if leg.folds:
+            run.trial.set_user_attr(FOLDS, list(leg.folds))
         stopped = leg.rounds < run.plan.rounds
         if stopped or run.plan.rounds == self.rungs[-1]:
             self.study.tell(run.trial, leg.score)
