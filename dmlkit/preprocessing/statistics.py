@@ -170,6 +170,8 @@ class CovariancesOf:
             mean = values.mean(axis=1, dtype=np.float64)
         if not np.isfinite(mean).all():
             missing = int((~np.isfinite(values)).any(axis=0).sum())
+            if not missing:
+                raise self._too_large(values, int(np.argmin(np.isfinite(mean))))
             raise InputError(
                 f"{missing:,} rows of a partition have a missing or infinite value in "
                 f"{self.column}. Fill them in first (SimpleImputer)."
@@ -179,8 +181,20 @@ class CovariancesOf:
         for start in range(0, rows, CHUNK):
             chunk = about_mean[:, : min(CHUNK, rows - start)]
             np.subtract(values[:, start : start + CHUNK], mean[:, None], out=chunk)
-            products += chunk @ chunk.T
+            with np.errstate(invalid="ignore", over="ignore"):
+                products += chunk @ chunk.T
+        squares = np.diagonal(products)
+        if not np.isfinite(squares).all():
+            raise self._too_large(values, int(np.argmin(np.isfinite(squares))))
         return Covariances(rows, mean, products)
+
+    def _too_large(self, values: NDArray[Any], place: int) -> InputError:
+        largest = float(np.abs(values[place]).max())
+        return InputError(
+            f"{self.columns[place]!r} has values up to {largest:.3g} in a partition of "
+            f"{values.shape[1]:,} rows: their sum or that of their squares is beyond what float64 "
+            "holds. Divide the column first, or look for a number that stands for a missing one."
+        )
 
     def _numbers(self, part: pd.DataFrame) -> NDArray[Any]:
         """Return column after column: those of one type of floats as the frame holds them."""

@@ -71,3 +71,13 @@ def test_mistakes_are_told(table) -> None:
         TruncatedSVD(9).fit(table)
     with pytest.raises(InputError, match="1 rows of a partition have a missing"):
         PCA().fit(table.assign(a=table["a"].where(table.index > 0)))
+
+
+@pytest.mark.parametrize(("large", "what"), [(1e308, r"1e\+308"), (-3e200, r"3e\+200")])
+def test_sums_that_overflow_are_told_as_such(large, what) -> None:
+    """Each value is finite: no row is to be filled in."""
+    table = pd.DataFrame({"small": [1.0, 2.0, 4.0, 5.0], "large": [large, 0.0, large, large]})
+    with pytest.raises(InputError, match=f"'large' has values up to {what} in a partition of 4"):
+        PCA(1).fit(table)
+    with pytest.raises(InputError, match="1 rows of a partition have a missing"):
+        PCA(1).fit(table.assign(large=[1.0, None, 2.0, 3.0]))
