@@ -15,11 +15,12 @@ from dmlkit.boosting.planning import Trainable
 from dmlkit.boosting.roles import LABEL, MARGIN, WEIGHT
 from dmlkit.boosting.training_data import TrainingData
 from dmlkit.errors import InputError
+from dmlkit.metrics.scorers import ScoredClassifier
 
 __all__ = ["XGBClassifier"]
 
 
-class XGBClassifier(XGBModel):
+class XGBClassifier(ScoredClassifier, XGBModel):
     """Gradient-boosted trees for two or more classes, trained by XGBoost on the current cluster.
 
     Parameters

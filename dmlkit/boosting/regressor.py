@@ -11,6 +11,7 @@ from dmlkit.boosting.planning import Trainable
 from dmlkit.boosting.roles import BOUNDS, LABEL, MARGIN, WEIGHT
 from dmlkit.boosting.training_data import TrainingData
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.metrics.scorers import ScoredRegressor
 
 __all__ = ["XGBRegressor"]
 
@@ -18,7 +19,7 @@ __all__ = ["XGBRegressor"]
 LOWER, UPPER = "label_lower_bound", "label_upper_bound"
 
 
-class XGBRegressor(XGBModel):
+class XGBRegressor(ScoredRegressor, XGBModel):
     """Gradient-boosted trees for numbers: means, quantiles, counts, amounts and times to an event.
 
     Parameters

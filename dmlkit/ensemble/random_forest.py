@@ -12,12 +12,13 @@ from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.linear_model.blocks import names_of
 from dmlkit.linear_model.labels import class_numbers_of
+from dmlkit.metrics.scorers import ScoredClassifier, ScoredRegressor
 
 __all__ = ["RandomForestClassifier", "RandomForestRegressor"]
 
 
 @dataclass(eq=False)
-class RandomForestRegressor:
+class RandomForestRegressor(ScoredRegressor):
     """A random forest for numbers: the mean of many deep trees.
 
     Parameters
@@ -97,7 +98,7 @@ class RandomForestRegressor:
 
 
 @dataclass(eq=False)
-class RandomForestClassifier:
+class RandomForestClassifier(ScoredClassifier):
     """A random forest for classes: the mean shares of classes in the leaves of many deep trees.
 
     Parameters

@@ -12,6 +12,7 @@ from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.coordinates import least_quadratic
 from dmlkit.linear_model.prediction import linear_prediction
 from dmlkit.linear_model.products import products_of
+from dmlkit.metrics.scorers import ScoredRegressor
 
 __all__ = ["ElasticNet", "Lasso", "check_share"]
 
@@ -19,7 +20,7 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(eq=False)
-class ElasticNet:
+class ElasticNet(ScoredRegressor):
     """Least squares with L1 and L2 penalties.
 
     One pass adds up the products of all columns; the client does the rest with them alone.
@@ -94,7 +95,7 @@ class ElasticNet:
 
 
 @dataclass(eq=False)
-class Lasso:
+class Lasso(ScoredRegressor):
     """Least squares with an L1 penalty, which leaves columns out.
 
     Parameters

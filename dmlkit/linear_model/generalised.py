@@ -14,6 +14,7 @@ from dmlkit.linear_model.newton import minimised
 from dmlkit.linear_model.penalised import Penalised, Totals, totals_of
 from dmlkit.linear_model.prediction import fitted_features
 from dmlkit.linear_model.sampled_start import starts_of
+from dmlkit.metrics.scorers import ScoredByDeviance
 
 __all__ = ["GammaRegressor", "PoissonRegressor", "TweedieRegressor"]
 
@@ -23,7 +24,7 @@ POISSON, GAMMA = Tweedie(1, log=True), Tweedie(2, log=True)
 
 
 @dataclass(eq=False)
-class TweedieRegressor:
+class TweedieRegressor(ScoredByDeviance):
     """A generalised linear model of a label whose variance is a power of its mean.
 
     Each step of Newton's method is one pass over rows that stay on the workers; some five to ten
@@ -128,7 +129,7 @@ class TweedieRegressor:
 
 
 @dataclass(eq=False)
-class PoissonRegressor:
+class PoissonRegressor(ScoredByDeviance):
     """A generalised linear model of counts.
 
     Parameters
@@ -171,6 +172,8 @@ class PoissonRegressor:
     tol: float = 1e-9
     max_iter: int = 100
 
+    power = POISSON.power  # of this distribution, and no parameter
+
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Train on a table; labels are 0 or more. See `TweedieRegressor.fit`."""
         return _fitted(self, POISSON, X, y, sample_weight)
@@ -193,7 +196,7 @@ class PoissonRegressor:
 
 
 @dataclass(eq=False)
-class GammaRegressor:
+class GammaRegressor(ScoredByDeviance):
     """A generalised linear model of amounts above 0 that scatter in proportion to their size.
 
     Parameters
@@ -234,6 +237,8 @@ class GammaRegressor:
     fit_intercept: bool = True
     tol: float = 1e-9
     max_iter: int = 100
+
+    power = GAMMA.power  # of this distribution, and no parameter
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Train on a table; labels are above 0. See `TweedieRegressor.fit`."""

@@ -11,6 +11,7 @@ from dmlkit.errors import ConfigurationError
 from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.prediction import linear_prediction
 from dmlkit.linear_model.products import products_of
+from dmlkit.metrics.scorers import ScoredRegressor
 
 __all__ = ["LinearRegression", "Ridge"]
 
@@ -18,7 +19,7 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(eq=False)
-class Ridge:
+class Ridge(ScoredRegressor):
     """Least squares with an L2 penalty.
 
     Parameters
@@ -76,7 +77,7 @@ class Ridge:
 
 
 @dataclass(eq=False)
-class LinearRegression:
+class LinearRegression(ScoredRegressor):
     """Least squares without a penalty.
 
     Parameters

@@ -19,6 +19,7 @@ from dmlkit.linear_model.newton import minimised
 from dmlkit.linear_model.penalised import Penalised, Totals, totals_of
 from dmlkit.linear_model.prediction import fitted_features
 from dmlkit.linear_model.sampled_start import starts_of
+from dmlkit.metrics.scorers import ScoredClassifier
 
 __all__ = ["LogisticRegression"]
 
@@ -29,7 +30,7 @@ MOST_COEFFICIENTS = 10_000
 
 
 @dataclass(eq=False)
-class LogisticRegression:
+class LogisticRegression(ScoredClassifier):
     """Logistic regression of two classes or more.
 
     Each step of Newton's method is one pass over rows that stay on the workers. Of a large table a

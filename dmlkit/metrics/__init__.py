@@ -74,6 +74,7 @@ from dmlkit.metrics.results import (
     GainCurve,
     ScoreHistogram,
 )
+from dmlkit.metrics.scorers import check_scoring, get_scorer, get_scorer_names
 from dmlkit.metrics.threshold import precision_score, recall_score, threshold_at_capacity
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "calibration_bins",
     "calinski_harabasz_score",
     "card_precision_at_k",
+    "check_scoring",
     "completeness_score",
     "confusion_matrix",
     "d2_absolute_error_score",
@@ -109,6 +111,8 @@ __all__ = [
     "expected_calibration_error",
     "explained_variance_score",
     "f1_score",
+    "get_scorer",
+    "get_scorer_names",
     "homogeneity_score",
     "lift",
     "log_loss",

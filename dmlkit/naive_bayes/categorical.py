@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import InputError
+from dmlkit.metrics.scorers import ScoredClassifier
 from dmlkit.naive_bayes.classes import Rows, learnt_by_class
 from dmlkit.naive_bayes.counts import check_alpha, log_priors
 from dmlkit.naive_bayes.prediction import likeliest, log_probabilities, probabilities
@@ -30,7 +31,7 @@ class Tables(NamedTuple):
 
 
 @dataclass(eq=False)
-class CategoricalNB:
+class CategoricalNB(ScoredClassifier):
     """Naive Bayes with categories.
 
     One pass counts them; rows stay where they are.

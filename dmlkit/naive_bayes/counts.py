@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.metrics.scorers import ScoredClassifier
 from dmlkit.naive_bayes.classes import Rows, class_priors, learnt_by_class
 from dmlkit.naive_bayes.prediction import likeliest, log_probabilities, probabilities
 
@@ -27,7 +28,7 @@ class Counts(NamedTuple):
 
 
 @dataclass(eq=False)
-class MultinomialNB:
+class MultinomialNB(ScoredClassifier):
     """Naive Bayes with counts, such as of words.
 
     One pass adds counts up; rows stay where they are.
@@ -113,7 +114,7 @@ class MultinomialNB:
 
 
 @dataclass(eq=False)
-class BernoulliNB:
+class BernoulliNB(ScoredClassifier):
     """Naive Bayes with columns that say whether something is so.
 
     One pass counts how often; rows stay where they are.

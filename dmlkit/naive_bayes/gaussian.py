@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError
+from dmlkit.metrics.scorers import ScoredClassifier
 from dmlkit.naive_bayes.classes import Rows, class_priors, learnt_by_class
 from dmlkit.naive_bayes.prediction import likeliest, log_probabilities, probabilities
 
@@ -35,7 +36,7 @@ class Learnt(NamedTuple):
 
 
 @dataclass(eq=False)
-class GaussianNB:
+class GaussianNB(ScoredClassifier):
     """Naive Bayes with normal distributions.
 
     One pass adds up means and variances of each class; rows stay where they are.
