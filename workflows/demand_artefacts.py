@@ -33,7 +33,7 @@ def write_artefacts(
     metrics |= {"table.rows": validated.rows or 0, "table.bad_rows": validated.notes["bad_rows"]}
     known = {name: value for name, value in metrics.items() if np.isfinite(value)}
     write_json(run.staging / "metrics.json", known)
-    write_table(forecasts, str(run.staging / "forecasts"))
+    write_table(forecasts, run.table("forecasts"))
     save_bundle(run.staging / "model", replace(bundle, metrics=known))
     report = report_inputs(run, bundle, evaluation, drawn)
     write_forecast_report(run.staging / "report.html", report)

@@ -60,7 +60,7 @@ def validate(run: Run, read: Any) -> Any:
     settings = run.configuration
     known, static = settings.features.columns(run.data is None)
     schema = settings.validation.schema_for(column_kinds(read), known, static)
-    quarantine = str(run.out / "quarantine")
+    quarantine = run.quarantine
     checked = check_table(
         read, schema, quarantine=quarantine, max_bad_share=settings.validation.max_bad_share
     )

@@ -63,7 +63,7 @@ def validate(run: Run, read: Any) -> Any:
     """Let good rows go on, and put bad ones in quarantine; too many of them end the job."""
     settings = run.configuration.validation
     schema = settings.schema_for(run.records["read"].notes["types"])
-    quarantine = str(run.out / "quarantine")
+    quarantine = run.quarantine
     checked = check_table(read, schema, quarantine=quarantine, max_bad_share=settings.max_bad_share)
     run.note(rows=checked.rows, bad_rows=checked.bad_rows, reasons=checked.reasons)
     run.note(first=str(checked.time_minimum), last=str(checked.time_maximum))

@@ -31,7 +31,7 @@ def write_artefacts(
     """Write the artefacts into the run's staging folder."""
     metrics = flat_metrics(run, bundle, lives, risk, alarms)
     write_json(run.staging / "metrics.json", metrics)
-    write_table(scores, str(run.staging / "scores"))
+    write_table(scores, run.table("scores"))
     save_bundle(run.staging / "model", replace(bundle, metrics=metrics))
     inputs = report_inputs(run, bundle, metrics, risk, alarms, points, importance, interactions)
     write_report(run.staging / "report.html", inputs)

@@ -65,7 +65,7 @@ def validate(run: Run, read: Any) -> Any:
     checked = check_table(
         read,
         Schema([*schema.columns, *own], unique=schema.unique),
-        quarantine=str(run.out / "quarantine") if settings.validation.keep_bad_rows else None,
+        quarantine=run.quarantine if settings.validation.keep_bad_rows else None,
         max_bad_share=settings.validation.max_bad_share,
     )
     run.note(rows=checked.rows, bad_rows=checked.bad_rows, reasons=checked.reasons)

@@ -57,7 +57,7 @@ def validate(run: Run, read: Any) -> Any:
     checked = check_table(
         read,
         schema,
-        quarantine=str(run.out / "quarantine"),
+        quarantine=run.quarantine,
         max_bad_share=settings.validation.max_bad_share,
     )
     run.note(rows=checked.rows, bad_rows=checked.bad_rows, reasons=checked.reasons)

@@ -13,6 +13,7 @@ import pandas as pd
 from dmlkit.model_selection import TrainValidationTest, group_places
 from dmlkit.preprocessing import ColumnTransformer, transformer_from_dict
 from dmlkit.tables import read_table, write_table
+from dmlkit.tables.folders import find_folder
 from dmlkit.workflow import Keep
 
 __all__ = ["PREPARED", "Prepared", "prepare_parts"]
@@ -95,20 +96,19 @@ def _beside(
     return pd.concat([kept, *encoded], axis=1)
 
 
-def _save(path: Path, prepared: Prepared) -> Any:
-    path.mkdir(parents=True, exist_ok=True)
+def _save(path: Path | str, prepared: Prepared) -> Any:
     document = {
         "transformer": prepared.transformer.to_dict(),
         "linear_names": prepared.linear_names,
     }
-    (path / "prepared.json").write_text(json.dumps(document), encoding="utf-8")
-    return write_table(prepared.frame, str(path / "rows"), mode="overwrite")
+    find_folder(path).write("prepared.json", json.dumps(document).encode())
+    return write_table(prepared.frame, f"{path}/rows", mode="overwrite")
 
 
-def _load(path: Path) -> Prepared:
-    document = json.loads((path / "prepared.json").read_text(encoding="utf-8"))
+def _load(path: Path | str) -> Prepared:
+    document = json.loads(find_folder(path).read("prepared.json"))
     transformer = transformer_from_dict(document["transformer"])
-    return Prepared(read_table(str(path / "rows")), transformer, document["linear_names"])
+    return Prepared(read_table(f"{path}/rows"), transformer, document["linear_names"])
 
 
 PREPARED = Keep(save=_save, load=_load)

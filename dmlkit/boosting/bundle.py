@@ -21,7 +21,9 @@ from dmlkit.boosting.model import XGBModel
 from dmlkit.boosting.prediction import raw_model
 from dmlkit.boosting.ranker import XGBRanker
 from dmlkit.boosting.regressor import XGBRegressor
+from dmlkit.boosting.stored_bundle import local_copy, send
 from dmlkit.errors import BundleError, MissingFileError, OutputError
+from dmlkit.tables.folders import StoreFolder, find_folder
 
 __all__ = [
     "Bundle",
@@ -100,13 +102,23 @@ class Bundle:
 
 
 def save_bundle(path: str | Path, bundle: Bundle) -> None:
-    """Write a bundle to a folder, whole or not at all; an earlier bundle there is replaced.
+    """Write a bundle, whole or not at all; an earlier bundle there is replaced.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder, or a prefix in an object store such as ``s3://bucket/model``.
+    bundle : Bundle
 
     Raises
     ------
     OutputError
         The folder cannot be written, or holds something else.
     """
+    stored = find_folder(path)
+    if isinstance(stored, StoreFolder):
+        send(stored, lambda folder: _write(folder, bundle), SUMS)
+        return
     path = Path(path)
     if path.exists() and not (path / SUMS).is_file():
         raise OutputError(f"{str(path)!r} is there and no model bundle. Name another folder.")
@@ -126,6 +138,11 @@ def save_bundle(path: str | Path, bundle: Bundle) -> None:
 def load_bundle(path: str | Path) -> Bundle:
     """Read a bundle, after the hash of each of its files was found right.
 
+    Parameters
+    ----------
+    path : str or Path
+        A folder, or a prefix in an object store such as ``s3://bucket/out/model``.
+
     Raises
     ------
     MissingFileError
@@ -133,6 +150,10 @@ def load_bundle(path: str | Path) -> Bundle:
     BundleError
         A file is missing, damaged or altered, or the bundle is of a newer version.
     """
+    stored = find_folder(path)
+    if isinstance(stored, StoreFolder):
+        with local_copy(stored) as copy:
+            return load_bundle(copy)
     path = Path(path)
     check_sums(path)
     check_version(path, read_json(path / "bundle.json"))

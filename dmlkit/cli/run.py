@@ -34,7 +34,7 @@ __all__ = ["run"]
     "--data", help="The table: a file, folder, glob or URL. Without it, one is generated."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="The output folder.  [default: out/NAME]"
+    "--out", help="The output folder, or a prefix in a store (s3://...).  [default: out/NAME]"
 )
 @click.option(
     "--scheduler",
@@ -64,7 +64,7 @@ __all__ = ["run"]
 def run(
     name: str,
     data: str | None,
-    out: Path | None,
+    out: str | None,
     scheduler: str | None,
     insecure: bool,
     config: Path | None,
@@ -77,11 +77,11 @@ def run(
     from dmlkit.metrics_table import metrics_table
     from dmlkit.observe.console import shortened, show_progress
     from dmlkit.workflow import find_workflow, load_cluster, load_configuration, run_workflow
-    from dmlkit.workflow.output import check_output
+    from dmlkit.workflow.destination import find_destination
 
     job = find_workflow(name)
-    out = (out or Path("out") / name).absolute()
-    check_output(out)  # before a cluster is started for it
+    out = out or f"out/{name}"
+    find_destination(out).check()  # before a cluster is started for it
     console = Console(stderr=True)
     if config is None and data is not None and (config := job.matching_preset(data)):
         told = shortened(str(config))
@@ -102,7 +102,7 @@ def run(
                 listeners=[listener],
             )
     metrics = result.metrics()
-    report = result.report if result.report.exists() else None
+    report = result.report if result.has("report.html") else None
     if as_json:
         named = None if report is None else str(report)
         print_json(status="done", out=str(result.out), report=named, metrics=metrics)

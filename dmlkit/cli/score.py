@@ -1,7 +1,5 @@
 """``dmlkit score``."""
 
-from pathlib import Path
-
 import click
 from rich.console import Console
 from rich.text import Text
@@ -22,7 +20,7 @@ __all__ = ["score"]
     and whether it is flagged at the threshold that the training chose. Bad rows go to the folder
     OUT-quarantine. The label may be missing in the new rows; a history may overlap with them."""
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option("--data", required=True, help="The rows to score: a file, folder, glob or URL.")
 @click.option("--out", required=True, help="Where the scores go: a new Delta Lake table.")
 @click.option("--history", help="What happened before, so that time windows are right.")
@@ -32,7 +30,7 @@ __all__ = ["score"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Print tracebacks.")
 def score(
-    model: Path,
+    model: str,
     data: str,
     out: str,
     history: str | None,

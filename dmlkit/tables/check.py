@@ -202,7 +202,7 @@ def _check_partition(
     for _, mask in masks:
         bad |= mask
     if folder is not None and bad.any():
-        write_bad_rows(frame, masks, bad, file, Path(folder) / f"bad-{number:06d}.parquet")
+        write_bad_rows(frame, masks, bad, file, folder, f"bad-{number:06d}.parquet")
     found = Findings(
         rows=len(frame),
         reasons=Counter({reason: int(mask.sum()) for reason, mask in masks}),
@@ -255,7 +255,7 @@ def _duplicate_rows(
     mask[positions] = True
     if folder is not None:
         name = f"duplicates-{number:06d}.parquet"
-        write_bad_rows(frame, [(reason, mask)], mask, file, Path(folder) / name)
+        write_bad_rows(frame, [(reason, mask)], mask, file, folder, name)
     examples = {reason: examples_of(frame, mask, file)}
     return Findings(0, Counter({reason: len(positions)}), examples, bad={number: positions})
 

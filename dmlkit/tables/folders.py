@@ -66,7 +66,7 @@ class Folder(Protocol):
         ...
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a small file."""
+        """Write a small file; whoever reads it sees the old one or the new one."""
         ...
 
     def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:
@@ -142,7 +142,12 @@ class LocalFolder:
     def write(self, path: str, content: bytes) -> None:  # noqa: D102
         target = Path(self.uri, path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:  # noqa: D102
         target, temporary = Path(self.uri, path), Path(self.uri, staging, uuid.uuid4().hex)
@@ -197,6 +202,31 @@ class StoreFolder:
         filesystem, root = self._open()
         filesystem.pipe_file(f"{root}/{path}", content)
 
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object unless it is there; return whether it was not."""
+        filesystem, root = self._open()
+        try:
+            filesystem.pipe_file(f"{root}/{path}", content, mode="create")
+        except Exception:  # each store has its own for it
+            if not filesystem.exists(f"{root}/{path}"):
+                raise
+            return False
+        return True
+
+    def age(self, path: str) -> float | None:
+        """Return the seconds since an object was put; None where there is none."""
+        written = dict(self._listed(path))
+        return time.time() - written[path] if path in written else None
+
+    def names(self) -> list[str]:
+        """Return the names of objects and prefixes right below."""
+        filesystem, root = self._open()
+        try:
+            found = filesystem.ls(root, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({name.rstrip("/").removeprefix(f"{root}/") for name in found} - {"", root})
+
     def put(self, path: str, write: Callable[[Any], object], staging: str) -> int:  # noqa: ARG002, D102
         file = io.BytesIO()
         write(file)
@@ -211,12 +241,12 @@ class StoreFolder:
     def remove_folder(self, path: str) -> None:  # noqa: D102
         filesystem, root = self._open()
         with suppress(FileNotFoundError):
-            filesystem.rm(f"{root}/{path}", recursive=True)
+            filesystem.rm(f"{root}/{path}".rstrip("/"), recursive=True)
 
-    def _listed(self) -> list[tuple[str, float]]:
-        """Return all objects below, and when each was written."""
+    def _listed(self, path: str = "") -> list[tuple[str, float]]:
+        """Return all objects below a path, and when each was written."""
         filesystem, root = self._open()
-        found = filesystem.find(root, detail=True)
+        found = filesystem.find(f"{root}/{path}".rstrip("/"), detail=True)
         return [
             (name.removeprefix(f"{root}/"), info["LastModified"].timestamp())
             if "LastModified" in info

@@ -2,15 +2,16 @@
 
 import functools
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import fsspec
 
 from dmlkit.errors import OutputError
-from dmlkit.tables.folders import OWNER, PREFIX, owner
+from dmlkit.tables.folders import OWNER, PREFIX, StoreFolder, owner
 from dmlkit.tables.sources import needed_for
 
-__all__ = ["check_store", "open_store"]
+__all__ = ["check_store", "copy_objects", "open_store", "told_of_store"]
 
 
 def open_store(uri: str) -> tuple[Any, str]:
@@ -41,11 +42,16 @@ def check_store(uri: str) -> None:
     except OutputError:
         raise
     except Exception as error:  # each store has its own, not all of them OSError
-        raise OutputError(
-            f"Cannot write to {uri!r}: {_told(error)}\nCheck the bucket, the region and the "
-            "endpoint (AWS_REGION, AWS_ENDPOINT_URL), and that AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, a profile or a role may write there: here and on all workers."
-        ) from None
+        raise OutputError(f"Cannot write to {uri!r}: {told_of_store(error)}") from None
+
+
+def copy_objects(source: StoreFolder, target: StoreFolder, paths: Sequence[str]) -> None:
+    """Copy objects from one prefix to another one of the same store, which does it by itself."""
+    filesystem, begin = open_store(source.uri)
+    _, end = open_store(target.uri)
+    if paths:
+        pairs = [(f"{begin}/{path}", f"{end}/{path}") for path in paths]
+        filesystem.copy([old for old, _ in pairs], [new for _, new in pairs], on_error="raise")
 
 
 @functools.cache
@@ -73,7 +79,11 @@ def _probe(store: str, bucket: str, uri: str) -> None:
     )
 
 
-def _told(error: Exception) -> str:
-    """Return the first line of an error, which tells no credentials."""
+def told_of_store(error: Exception) -> str:
+    """Return the first line of an error of a store, which tells no credentials, and what to do."""
     text = str(error).strip().splitlines()
-    return (text[0].rstrip(".") if text else type(error).__name__) + "."
+    return (
+        f"{text[0].rstrip('.') if text else type(error).__name__}.\nCheck the bucket, the region "
+        "and the endpoint (AWS_REGION, AWS_ENDPOINT_URL), and that AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, a profile or a role may go there: here and on all workers."
+    )

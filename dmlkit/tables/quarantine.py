@@ -2,7 +2,8 @@
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.errors import OutputError
+from dmlkit.tables.folders import LocalFolder, StoreFolder, find_folder
+from dmlkit.tables.object_store import check_store, copy_objects
 from dmlkit.tables.text import PROBLEM
 
 __all__ = ["Quarantine", "write_bad_rows"]
@@ -21,11 +24,13 @@ ADDED = ("reason", "file", "problem")
 class Quarantine:
     """A folder that appears under its name when the pass is over, or not at all.
 
+    In a store, where nothing can be renamed, its files appear one by one then.
+
     Parameters
     ----------
     path : str or Path, optional
-        A folder that all workers see. An earlier quarantine there is replaced when the new one is
-        whole. Without a path, bad rows are not kept.
+        A folder that all workers see, or a prefix in an object store. An earlier quarantine there
+        is replaced when the new one is whole. Without a path, bad rows are not kept.
 
     Raises
     ------
@@ -34,10 +39,16 @@ class Quarantine:
     """
 
     def __init__(self, path: str | Path | None) -> None:
-        self._path = None if path is None else _local(str(path))
+        place = None if path is None else find_folder(path)
+        self._store = place if isinstance(place, StoreFolder) else None
+        self._path = Path(place.uri) if isinstance(place, LocalFolder) else None
         self._folder: Path | None = None
+        self._staged: StoreFolder | None = None
 
     def __enter__(self) -> str | None:
+        if self._store is not None:
+            self._staged = _beside(self._store)
+            return self._staged.uri
         if self._path is None:
             return None
         _check_ours(self._path)
@@ -50,6 +61,8 @@ class Quarantine:
         return str(folder)
 
     def __exit__(self, kind: Any, *_: object) -> None:
+        if self._store is not None and self._staged is not None:
+            _finish(self._store, self._staged, whole=kind is None)
         if self._path is None or self._folder is None:
             return
         try:
@@ -77,9 +90,12 @@ def write_bad_rows(
     found: Sequence[tuple[str, np.ndarray]],
     bad: np.ndarray,
     origin: str | None,
-    file: Path,
+    folder: str,
+    name: str,
 ) -> None:
     """Write the bad rows of a partition with the columns ``reason``, and ``file`` where known.
+
+    They go to the file `name` of `folder`, which `Quarantine` gave.
 
     Raises
     ------
@@ -94,21 +110,36 @@ def write_bad_rows(
     rows = rows.assign(reason=pd.array(reasons[bad], dtype="str"))
     if origin is not None:
         rows = rows.assign(file=pd.array([origin] * len(rows), dtype="str"))
-    temporary = file.with_name(f".{uuid.uuid4().hex}")
+    place = find_folder(folder)
     try:
+        if isinstance(place, StoreFolder):
+            place.put(name, lambda target: rows.to_parquet(target, index=False), "")
+            return
+        temporary = Path(folder, f".{uuid.uuid4().hex}")
         rows.to_parquet(temporary, index=False)
-        temporary.replace(file)
+        temporary.replace(Path(folder, name))
     except OSError as error:
-        raise _cannot_write(file.parent, error) from None
+        raise _cannot_write(folder, error) from None
 
 
-def _local(path: str) -> Path:
-    if "://" in path and not path.startswith("file://"):
-        raise OutputError(
-            f"Bad rows are written to folders so far, not to {path!r}. Name a folder for the "
-            "quarantine that all workers share."
-        )
-    return Path(path.removeprefix("file://")).expanduser().absolute()
+def _beside(store: StoreFolder) -> StoreFolder:
+    """Return a prefix for files in work, once it is clear that they can take their place."""
+    check_store(store.uri)
+    _check_names(store.uri, store.files())
+    parent, _, name = store.uri.rpartition("/")
+    return StoreFolder(f"{parent}/.{name}-{uuid.uuid4().hex[:12]}")
+
+
+def _finish(store: StoreFolder, staged: StoreFolder, *, whole: bool) -> None:
+    try:
+        if whole:
+            store.remove_folder("")
+            copy_objects(staged, store, list(staged.files()))
+    except OSError as error:
+        raise _cannot_write(store.uri, error) from None
+    finally:
+        with suppress(OSError):
+            staged.remove_folder("")
 
 
 def _check_ours(path: Path) -> None:
@@ -117,10 +148,14 @@ def _check_ours(path: Path) -> None:
         return
     if not path.is_dir():
         raise OutputError(f"{str(path)!r} is a file; the quarantine is a folder.")
-    others = [file.name for file in path.iterdir() if not _is_ours(file.name)]
+    _check_names(str(path), (file.name for file in path.iterdir()))
+
+
+def _check_names(path: str, names: Iterable[str]) -> None:
+    others = [name for name in names if not _is_ours(name)]
     if others:
         raise OutputError(
-            f"The folder {str(path)!r} holds {others[0]!r}, which is no quarantine. Choose a new "
+            f"The folder {path!r} holds {others[0]!r}, which is no quarantine. Choose a new "
             "folder for bad rows."
         )
 
@@ -129,7 +164,7 @@ def _is_ours(name: str) -> bool:
     return name.startswith(("bad-", "duplicates-")) and name.endswith(".parquet")
 
 
-def _cannot_write(path: Path, error: OSError) -> OutputError:
+def _cannot_write(path: Path | str, error: OSError) -> OutputError:
     return OutputError(
         f"Cannot write bad rows to {str(path)!r}: {error.strerror or error}. "
         "Name another folder for the quarantine."

@@ -16,7 +16,7 @@ from dmlkit.errors import OutputError
 from dmlkit.tables.commit import is_committed
 from dmlkit.tables.folders import OWNER, PREFIX, Folder, LocalFolder, owner
 
-__all__ = ["foreign_file", "staged_write"]
+__all__ = ["foreign_file", "remove_abandoned", "staged_write"]
 
 LOG = "_delta_log"
 #: What the name of a folder ends with that tells of files which are being taken back.
@@ -32,7 +32,7 @@ def staged_write(folder: Folder) -> Iterator[tuple[str, str]]:
     The token is in the name of each file, and tokens sort in the order of time. What writers that
     were killed have left behind is removed too.
     """
-    _remove_abandoned(folder)
+    remove_abandoned(folder)
     token = f"{time.time_ns() // 1_000_000:012x}{uuid.uuid4().hex[:8]}"
     staging = f"{PREFIX}{token}"
     new_folders = _missing_folders(folder)
@@ -72,7 +72,8 @@ def _missing_folders(folder: Folder) -> list[Path]:
     return [parent for parent in [path, *path.parents] if not parent.exists()]
 
 
-def _remove_abandoned(folder: Folder) -> None:
+def remove_abandoned(folder: Folder) -> None:
+    """Remove what writers of a table that were killed have left behind."""
     for name, age in folder.subfolders(PREFIX):
         if _is_abandoned(folder, name, age):
             _take_back(folder, _token(name))

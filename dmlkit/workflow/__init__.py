@@ -6,10 +6,11 @@ from dmlkit.workflow.configuration import (
     load_configuration,
     setting_defaults,
 )
-from dmlkit.workflow.engine import Result, Run, run_workflow
+from dmlkit.workflow.engine import run_workflow
 from dmlkit.workflow.job import BUNDLE, TABLE, Keep, Workflow, find_workflow, workflow_entries
 from dmlkit.workflow.manifest import write_json
 from dmlkit.workflow.plan import StagePlan, WorkflowPlan
+from dmlkit.workflow.run import Result, Run
 
 __all__ = [
     "BUNDLE",

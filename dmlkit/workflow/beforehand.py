@@ -36,7 +36,7 @@ def check_beforehand(
     workflow: Workflow,
     client: Client,
     data: str | None,
-    out: Path,
+    out: Path | str,
     configuration: BaseModel,
     *,
     size: int | None,
@@ -49,8 +49,8 @@ def check_beforehand(
     workflow : Workflow
     client : distributed.Client
     data : str or None
-    out : Path
-        The output folder, which is there already.
+    out : Path or str
+        The output folder, which is there already, or its address in a store.
     configuration : BaseModel
     size : int or None
         Bytes of the input's files.

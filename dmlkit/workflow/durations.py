@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmlkit.tables.folders import find_folder
 from dmlkit.workflow.store import StageRecord
 
 __all__ = ["earlier_runs", "input_size", "remember_run"]
@@ -23,13 +24,13 @@ Remembered = dict[str, Any]
 
 
 def earlier_runs(
-    out: Path, workflow: str, elsewhere: Mapping[str, Any] | None = None
+    out: Path | str, workflow: str, elsewhere: Mapping[str, Any] | None = None
 ) -> list[Remembered]:
     """Return earlier runs of a workflow, the newest last, as `dmlkit.observe.earlier` takes them.
 
     Parameters
     ----------
-    out : Path
+    out : Path or str
         Where a manifest may be of the last run into the same folder.
     workflow : str
     elsewhere : mapping, optional
@@ -66,9 +67,9 @@ def input_size(inputs: Sequence[Mapping[str, Any]]) -> int | None:
     return sum(size for size in sizes if size) if sizes and None not in sizes else None
 
 
-def _of_manifest(out: Path, workflow: str) -> Remembered | None:
+def _of_manifest(out: Path | str, workflow: str) -> Remembered | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(find_folder(out).read("manifest.json"))
         if manifest["workflow"] == workflow:
             stages = ((each["name"], each["seconds"], each["rows"]) for each in manifest["stages"])
             whole = manifest["input_files"] == len(manifest["inputs"])

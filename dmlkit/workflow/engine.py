@@ -1,9 +1,8 @@
 """Running a workflow: stages in order, resumed where they still hold, artefacts at the end."""
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,10 @@ from dmlkit.cluster import connect, lost_workers
 from dmlkit.errors import ConfigurationError, MissingFileError
 from dmlkit.observe import Listener, Notice, StageEvent, WorkflowEvent
 from dmlkit.observe.following import follow_run
-from dmlkit.observe.history import history_in_words
 from dmlkit.observe.watch import watch_cluster
 from dmlkit.workflow import manifest as manifests
 from dmlkit.workflow.beforehand import check_beforehand
+from dmlkit.workflow.destination import find_destination
 from dmlkit.workflow.durations import earlier_runs, input_size, remember_run
 from dmlkit.workflow.fingerprint import (
     fingerprint,
@@ -29,84 +28,14 @@ from dmlkit.workflow.fingerprint import (
     input_files,
 )
 from dmlkit.workflow.job import Stage, Workflow
-from dmlkit.workflow.output import claim_output, publish, staging_folder
+from dmlkit.workflow.run import Result, Run
 from dmlkit.workflow.store import StageRecord, StageStore
 
-__all__ = ["Result", "Run", "run_workflow"]
+__all__ = ["run_workflow"]
 
 #: A model goes to workers in the graph of what it predicts, once and so that no lost worker takes
 #: it along. From 10 MB on Dask warns of that, as if rows were in it; nobody could do anything.
 MODELS_IN_GRAPHS = {"distributed.admin.large-graph-warning-threshold": "1 GiB"}
-
-
-@dataclass
-class Run:
-    """What a stage sees of the job it is part of.
-
-    Attributes
-    ----------
-    configuration : BaseModel
-        The settings.
-    data : str or None
-        The path of the table, None for one that the workflow makes itself.
-    out : Path
-        The output folder, for what must stay even if the job fails (quarantined rows).
-    staging : Path
-        Where artefacts are written; they appear in `out` when the whole job is done.
-    records : dict of StageRecord
-        What earlier stages noted, by their names.
-    """
-
-    workflow: str
-    configuration: Any
-    data: str | None
-    out: Path
-    staging: Path
-    records: dict[str, StageRecord] = field(default_factory=dict)
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _current: StageRecord | None = None
-    _listener: Listener = lambda _event: None
-    _history: Callable[[], dict[str, Any]] = dict
-
-    def note(self, *, rows: int | None = None, bytes: int | None = None, **facts: Any) -> None:  # noqa: A002
-        """Keep facts of the running stage: in its record, in the manifest, for later stages."""
-        assert self._current is not None
-        self._current.rows = self._current.rows if rows is None else int(rows)
-        self._current.bytes = self._current.bytes if bytes is None else int(bytes)
-        self._current.notes.update(facts)
-
-    def warn(self, text: str) -> None:
-        """Tell a person something, now, in the report and in the manifest."""
-        assert self._current is not None
-        self._current.warnings.append(text)
-        self._listener(Notice(text))
-
-    def befell(self) -> list[tuple[str, str]]:
-        """Return what befell the run so far, for the report: workers lost, trainings restarted."""
-        return history_in_words(self._history())
-
-    @property
-    def warnings(self) -> list[str]:
-        """What was warned of so far, in this run or in stages taken over from an earlier one."""
-        return [text for record in self.records.values() for text in record.warnings]
-
-
-@dataclass(frozen=True)
-class Result:
-    """Where a finished job left its artefacts, and its manifest."""
-
-    out: Path
-    manifest: dict[str, Any]
-
-    @property
-    def report(self) -> Path:
-        """The HTML report, where the workflow writes one."""
-        return self.out / "report.html"
-
-    def metrics(self) -> dict[str, float]:
-        """Return what is in ``metrics.json``; nothing where the workflow writes none."""
-        file = self.out / "metrics.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def run_workflow(
@@ -127,7 +56,8 @@ def run_workflow(
     data : str, optional
         The table: a file, folder, glob or URL.
     out : path
-        The output folder. Its artefacts are replaced when the job is done, not before.
+        The output folder, or an address in an object store such as ``s3://bucket/prefix``.
+        Its artefacts are replaced when the job is done, not before.
     configuration : BaseModel, optional
         The settings; the defaults without.
     resume : bool
@@ -147,7 +77,8 @@ def run_workflow(
     DmlkitError
         The input, the settings, the output folder or the cluster are not fit for the job.
     """
-    out = Path(out).absolute()
+    destination = find_destination(out)
+    out = destination.out
     configuration = configuration if configuration is not None else workflow.configuration()
     if data is None and not workflow.makes_data:
         raise ConfigurationError(
@@ -156,9 +87,9 @@ def run_workflow(
     files = input_files(data)
     if data is not None and not files:
         raise MissingFileError(f"There is no data at {data!r}. Check the path.")
-    with claim_output(out), staging_folder(out) as staging:
-        run = Run(workflow.name, configuration, data, out, staging)
-        store = StageStore(out / "stages")
+    with destination.claimed() as staging:
+        run = Run(workflow.name, configuration, data, out, staging.folder, staging.tables)
+        store = StageStore(out)
         plan = _plan(workflow, configuration, files, store, resume)
         client = connect()
         foreseen = check_beforehand(
@@ -186,8 +117,8 @@ def run_workflow(
                 store.sweep()
             history = {"workers_lost": lost_workers(client, began), **followed.history()}
             document = _manifest(run, files, history)
-            manifests.write_json(staging / "manifest.json", document)
-            publish(staging, out, last="manifest.json")
+            manifests.write_json(staging.folder / "manifest.json", document)
+            staging.publish("manifest.json")
             remember_run(workflow.name, run.records.values(), files)
     return Result(out, document)
 
@@ -293,7 +224,6 @@ def _run_stage(stage: Stage, plan: _Plan, run: Run) -> StageRecord:
     needed = {need: _result_of(need, plan) for need in stage.needs}
     result = stage.function(run, **needed)
     if stage.keep is not None:
-        plan.store.folder.mkdir(exist_ok=True)
         written = stage.keep.save(plan.store.result(stage), result)
         run.note(rows=getattr(written, "rows", None), bytes=getattr(written, "bytes", None))
         result = stage.keep.load(plan.store.result(stage))

@@ -25,10 +25,14 @@ GROUP = "dmlkit.workflows"
 
 @dataclass(frozen=True)
 class Keep:
-    """How the result of a long stage is written and read again, so that a job can resume."""
+    """How the result of a long stage is written and read again, so that a job can resume.
 
-    save: Callable[[Path, Any], Any]
-    load: Callable[[Path], Any]
+    Both are given where it is kept: a path, or an address where the job writes to a store (text;
+    `dmlkit.tables.folders.find_folder` opens either).
+    """
+
+    save: Callable[[Any, Any], Any]
+    load: Callable[[Any], Any]
 
 
 TABLE = Keep(

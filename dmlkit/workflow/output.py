@@ -15,7 +15,7 @@ from typing import TextIO
 from dmlkit.cluster.room import room_of
 from dmlkit.errors import OutputError
 
-__all__ = ["check_output", "claim_output", "publish", "staging_folder"]
+__all__ = ["MARKS", "check_output", "claim_output", "interrupts_wait", "publish", "staging_folder"]
 
 #: Tells a folder of ours from somebody's home.
 MARKS = ("manifest.json", "stages")
@@ -86,7 +86,7 @@ def publish(staging: Path, out: Path, *, last: str) -> None:
     names = sorted(path.name for path in staging.iterdir())
     names.sort(key=lambda name: name == last)
     replaced = Path(tempfile.mkdtemp(prefix=".replaced-", dir=staging))
-    with _interrupts_wait():
+    with interrupts_wait():
         if (out / last).exists():
             (out / last).replace(replaced / last)
         for name in names:
@@ -165,7 +165,8 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM come when the block is over."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -12,6 +12,7 @@ from dmlkit.cluster.place import Place, look_around
 from dmlkit.cluster.room import HOW_TO_MOVE, Room, room_of
 from dmlkit.cluster.workers import answers_of_workers
 from dmlkit.errors import ClusterError, OutputError
+from dmlkit.tables.folders import StoreFolder, find_folder
 
 __all__ = ["Needs", "check_readiness"]
 
@@ -32,14 +33,14 @@ class Needs:
     spilled: int = 0
 
 
-def check_readiness(client: Client, out: Path, needs: Needs, *, shared: bool) -> list[str]:
+def check_readiness(client: Client, out: Path | str, needs: Needs, *, shared: bool) -> list[str]:
     """Look at the disks, the folders and the limits that a job will work with.
 
     Parameters
     ----------
     client : distributed.Client
-    out : Path
-        The output folder, which is there already.
+    out : Path or str
+        The output folder, which is there already, or its address in a store.
     needs : Needs
     shared : bool
         Whether workers write to the output folder.
@@ -56,9 +57,13 @@ def check_readiness(client: Client, out: Path, needs: Needs, *, shared: bool) ->
     ClusterError
         A worker's disk is too small.
     """
-    _check_output_disk(room_of(out), needs.output)
+    in_store = isinstance(find_folder(out), StoreFolder)
+    if not in_store:
+        _check_output_disk(room_of(out), needs.output)
     places = answers_of_workers(client, look_around, str(out))
-    if shared:
+    if shared and in_store:
+        _check_store_of_workers(client, str(out))
+    elif shared:
         _check_seen_by_workers(places, out)
     _check_spill_disks(places, needs.spilled)
     return [*_spilled_to_memory(places, needs.spilled), *_few_open_files(places)]
@@ -72,7 +77,7 @@ def _check_output_disk(room: Room, needed: int) -> None:
         )
 
 
-def _check_seen_by_workers(places: Mapping[str, Place], out: Path) -> None:
+def _check_seen_by_workers(places: Mapping[str, Place], out: Path | str) -> None:
     blind = [worker for worker, place in places.items() if not place.can_write]
     if blind:
         others = f" (and {len(blind) - 1} more)" if len(blind) > 1 else ""
@@ -81,6 +86,23 @@ def _check_seen_by_workers(places: Mapping[str, Place], out: Path) -> None:
             "on a machine without that folder, or is not allowed to. Choose an --out that all "
             "workers share, at the same path."
         )
+
+
+def _check_store_of_workers(client: Client, out: str) -> None:
+    """Let each worker try: its credentials, and its way to the store, are its own."""
+    for worker, told in answers_of_workers(client, _trouble_with_store, out).items():
+        if told:
+            raise OutputError(f"On the worker {worker}: {told}")
+
+
+def _trouble_with_store(out: str) -> str:
+    from dmlkit.tables.object_store import check_store
+
+    try:
+        check_store(out)
+    except OutputError as error:
+        return str(error)
+    return ""
 
 
 def _check_spill_disks(places: Mapping[str, Place], needed: int) -> None:

@@ -1,11 +1,11 @@
 """Results of finished stages on disk, so that a job resumes after the last one that still holds."""
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dmlkit.tables.folders import LocalFolder, find_folder
 from dmlkit.workflow.job import Stage
 
 __all__ = ["StageRecord", "StageStore"]
@@ -25,48 +25,55 @@ class StageRecord:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
 class StageStore:
-    """The folder ``stages``: ``NAME.json`` says that a stage is finished, ``NAME/`` is its result.
+    """What is below ``stages``: ``NAME.json`` tells of a finished stage, ``NAME`` is its result.
 
     The record is written after the result, so a record means that the result is whole.
+
+    Parameters
+    ----------
+    out : Path or str
+        The output folder of the job, or its address in a store.
     """
 
-    folder: Path
+    def __init__(self, out: Path | str) -> None:
+        self._folder = find_folder(f"{out}/stages")
 
     def finished(self, stage: Stage, fingerprint: str) -> StageRecord | None:
         """Return the record of a finished stage, or None when it must be redone."""
         try:
-            record = StageRecord(**json.loads(self._record(stage).read_text(encoding="utf-8")))
+            record = StageRecord(**json.loads(self._folder.read(_record(stage))))
         except (OSError, ValueError, TypeError):
             return None
         if record.fingerprint != fingerprint:
             return None
-        if stage.keep is not None and not self.result(stage).exists():
+        if stage.keep is not None and not self._folder.exists(stage.name):
             return None
         record.state = "resumed"
         return record
 
-    def result(self, stage: Stage) -> Path:
-        """Return where the kept result of a stage is."""
-        return self.folder / stage.name
+    def result(self, stage: Stage) -> Path | str:
+        """Return where the kept result of a stage is; its folder is there."""
+        if not isinstance(self._folder, LocalFolder):
+            return f"{self._folder.uri}/{stage.name}"
+        Path(self._folder.uri).mkdir(exist_ok=True)
+        return Path(self._folder.uri, stage.name)
 
     def forget(self, stage: Stage) -> None:
         """Remove the record of a stage, then its result."""
-        self._record(stage).unlink(missing_ok=True)
-        shutil.rmtree(self.result(stage), ignore_errors=True)
+        self._folder.remove(_record(stage))
+        self._folder.remove_folder(stage.name)
 
     def sweep(self) -> None:
-        """Remove the folder where no result is kept: records alone spare no work."""
-        if all(path.suffix == ".json" for path in self.folder.glob("*")):
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the records where no result is kept: alone they spare no work."""
+        if all(path.endswith(".json") and "/" not in path for path in self._folder.files()):
+            self._folder.remove_folder("")
 
     def finish(self, stage: Stage, record: StageRecord) -> None:
         """Write the record of a stage whose result is in place."""
-        self.folder.mkdir(exist_ok=True)
-        temporary = self.folder / f".{stage.name}.json"
-        temporary.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
-        temporary.replace(self._record(stage))
+        content = json.dumps(asdict(record), indent=1)
+        self._folder.write(_record(stage), content.encode())
 
-    def _record(self, stage: Stage) -> Path:
-        return self.folder / f"{stage.name}.json"
+
+def _record(stage: Stage) -> str:
+    return f"{stage.name}.json"

@@ -9,6 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import fsspec
+
 SECRET = "a-secret-of-the-tests"
 
 
@@ -27,6 +29,8 @@ def s3_server() -> Iterator[dict[str, str]]:
     address = f"http://127.0.0.1:{port}"
     try:
         _await(address, server)
+        # Of a server of an earlier test module, whose address file systems keep.
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
         yield {
             "AWS_ENDPOINT_URL": address,
             "AWS_ACCESS_KEY_ID": "tests",

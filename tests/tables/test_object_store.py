@@ -14,7 +14,16 @@ import pytest
 from distributed import Client
 
 from dmlkit.errors import InputError, OutputError
-from dmlkit.tables import commit, object_store, publish, read_table, write_table
+from dmlkit.tables import (
+    Column,
+    Schema,
+    check_table,
+    commit,
+    object_store,
+    publish,
+    read_table,
+    write_table,
+)
 from dmlkit.tables.folders import find_folder, storage_options
 from tests.tables.flaky_proxy import flaky_proxy
 from tests.tables.stores import SECRET, make_bucket, s3_server, variables
@@ -219,3 +228,19 @@ def _hostname() -> str:
     import socket
 
     return socket.gethostname()
+
+
+def test_bad_rows_go_to_the_store_and_replace_earlier_ones_when_the_pass_is_over(path: str) -> None:
+    schema = Schema([Column("number", "int64", maximum=17), Column("shop", "string")])
+    parent, where = path.rpartition("/")[0], f"{path.rpartition('/')[0]}/bad"
+    with pytest.raises(InputError, match=f"They are in '{where}'"):
+        check_table(frame(), schema, quarantine=where)
+    assert read_table(where).number.compute().tolist() == [18, 19]
+    check_table(frame(ROWS[:19]), schema, quarantine=where, max_bad_share=0.5)
+    assert read_table(where).number.compute().tolist() == [18]
+    check_table(frame(ROWS[:15]), schema, quarantine=where)
+    assert objects(parent) == []
+    find_folder(where).write("thesis.doc", b"years of work")
+    with pytest.raises(OutputError, match=r"holds 'thesis\.doc', which is no quarantine"):
+        check_table(frame(), schema, quarantine=where, max_bad_share=0.5)
+    assert objects(parent) == ["bad/thesis.doc"]

@@ -1,0 +1,90 @@
+"""A prefix of an object store that a job writes to; what `output` is for folders.
+
+Small artefacts are made on the client. Tables are written by workers, straight to the store, beside
+what is there. Objects can't be renamed: what is finished is copied within the store.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dmlkit.errors import OutputError
+from dmlkit.tables.folders import StoreFolder
+from dmlkit.tables.object_store import check_store, copy_objects
+from dmlkit.tables.staging import remove_abandoned
+from dmlkit.workflow.output import MARKS, interrupts_wait
+from dmlkit.workflow.store_lock import LOCK, hold_store
+
+__all__ = ["check_store_output", "claim_store", "publish_to_store", "store_staging"]
+
+#: What is there while a job runs, by how it begins.
+STAGING, QUARANTINE = ".staging-", ".quarantine-"
+
+
+def check_store_output(folder: StoreFolder) -> None:
+    """Look whether a job can write to a prefix.
+
+    Raises
+    ------
+    OutputError
+        The store can't be reached or written to, or the prefix holds what no job wrote.
+    """
+    check_store(folder.uri)
+    names = folder.names()
+    content = [name for name in names if not name.startswith((".", "_"))]
+    # A lock was left by a job that was killed, maybe while it published.
+    if content and content != ["quarantine"] and not {LOCK, *MARKS} & set(names):
+        raise OutputError(
+            f"{folder.uri!r} holds {len(content)} objects and prefixes that no job wrote (such as "
+            f"{content[0]!r}). Choose a new prefix for --out."
+        )
+
+
+@contextlib.contextmanager
+def claim_store(folder: StoreFolder) -> Iterator[Callable[[], None]]:
+    """Hold a prefix for this job; give what raises where another has taken it over.
+
+    What jobs that were killed have left there is removed.
+    """
+    check_store_output(folder)
+    with hold_store(folder) as check_ours:
+        for name in folder.names():
+            if name.startswith((STAGING, QUARANTINE)):
+                folder.remove_folder(name)
+        remove_abandoned(folder)
+        yield check_ours
+
+
+@contextlib.contextmanager
+def store_staging(folder: StoreFolder) -> Iterator[tuple[Path, str]]:
+    """Give a folder of this machine, and a prefix for tables, both gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dmlkit-") as made:
+        name = f"{STAGING}{Path(made).name.removeprefix('dmlkit-')}"
+        try:
+            yield Path(made), f"{folder.uri}/{name}"
+        finally:
+            with contextlib.suppress(OSError):  # the next job removes it
+                folder.remove_folder(name)
+
+
+def publish_to_store(
+    made: Path, tables: str, folder: StoreFolder, check_ours: Callable[[], None], *, last: str
+) -> None:
+    """Put what is in `made` and below `tables` in its place, and the file `last` at the end.
+
+    All is sent to the store before anything is replaced; then the earlier file `last` goes first.
+    Where a crash comes between, it is missing, and never tells of others.
+    """
+    staged = StoreFolder(tables)
+    for path in sorted(made.rglob("*")):
+        if path.is_file():
+            staged.write(path.relative_to(made).as_posix(), path.read_bytes())
+    content = list(staged.files())
+    with interrupts_wait():
+        check_ours()
+        folder.remove(last)
+        for name in sorted({path.partition("/")[0] for path in content} - {last}):
+            folder.remove_folder(name)
+        copy_objects(staged, folder, [path for path in content if path != last])
+        copy_objects(staged, folder, [last])
