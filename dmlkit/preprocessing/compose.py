@@ -47,6 +47,12 @@ class Pipeline(Transformer):
     ----------
     steps : sequence of (str, Transformer)
 
+    Raises
+    ------
+    ConfigurationError
+        A step is something else, such as a model: that goes behind the pipeline, with
+        ``sklearn.pipeline.make_pipeline(pipeline, model)``.
+
     Examples
     --------
     >>> import pandas as pd
@@ -68,6 +74,13 @@ class Pipeline(Transformer):
     def learning(self, columns: Sequence[str]) -> Learning:
         """Ask for what each step needs, after those before it."""
         _check_names(self.steps)
+        for name, step in self.steps:
+            if not isinstance(step, Transformer):
+                raise ConfigurationError(
+                    f"Step {name!r} is {type(step).__name__}, and no transformer of "
+                    "dmlkit.preprocessing. To end with a model, put this pipeline and the model "
+                    "into sklearn.pipeline.make_pipeline, which takes frames as they take them."
+                )
         before: tuple[Any, ...] = ()
         for _, step in self.steps:
             step.begin(columns)

@@ -15,6 +15,7 @@ import sklearn.preprocessing
 from sklearn.base import clone
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
+from dmlkit.linear_model import LogisticRegression
 from dmlkit.preprocessing import (
     ColumnTransformer,
     OneHotEncoder,
@@ -145,3 +146,19 @@ def test_an_error_on_a_worker_is_told_as_it_is(client, table) -> None:
     lazy = dd.from_pandas(table, npartitions=3)
     with pytest.raises(InputError, match="Column 'code' is str"):
         StandardScaler().fit(lazy[["code"]])
+
+
+def test_a_model_in_a_pipeline_is_told_where_it_goes() -> None:
+    table = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]})
+    label = table["x"].gt(1).astype(int)
+    steps = [("scale", StandardScaler())]
+    with pytest.raises(ConfigurationError, match=r"'model' is LogisticRegression.*make_pipeline"):
+        Pipeline([*steps, ("model", LogisticRegression())]).fit(table, label)
+    # What the message says to do works, from the splits on.
+    model = sklearn.pipeline.make_pipeline(Pipeline(steps), LogisticRegression())
+    rows = dd.from_pandas(table, npartitions=2)
+    assert model.fit(rows, label_of(rows)).predict(rows).compute().tolist() == label.tolist()
+
+
+def label_of(rows: dd.DataFrame) -> dd.Series:
+    return (rows["x"] > 1).astype(int)
