@@ -5,21 +5,27 @@ what is there. Objects can't be renamed: what is finished is copied within the s
 """
 
 import contextlib
+import fcntl
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dmlkit.errors import OutputError
 from dmlkit.tables.folders import StoreFolder
-from dmlkit.tables.object_store import check_store, copy_objects
+from dmlkit.tables.object_store import check_store, copy_objects, told_of_store
 from dmlkit.tables.staging import remove_abandoned
 from dmlkit.workflow.output import MARKS, interrupts_wait
 from dmlkit.workflow.store_lock import LOCK, hold_store
 
 __all__ = ["check_store_output", "claim_store", "publish_to_store", "store_staging"]
 
-#: What is there while a job runs, by how it begins.
-STAGING, QUARANTINE = ".staging-", ".quarantine-"
+#: What is there while a job runs, by how it begins: in the store, and on the client.
+STAGING, QUARANTINE, MADE = ".staging-", ".quarantine-", "dmlkit-staging-"
+#: Seconds in which a folder that was made is locked for sure.
+JUST_NOW = 1.0
 
 
 def check_store_output(folder: StoreFolder) -> None:
@@ -59,13 +65,16 @@ def claim_store(folder: StoreFolder) -> Iterator[Callable[[], None]]:
 @contextlib.contextmanager
 def store_staging(folder: StoreFolder) -> Iterator[tuple[Path, str]]:
     """Give a folder of this machine, and a prefix for tables, both gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="dmlkit-") as made:
-        name = f"{STAGING}{Path(made).name.removeprefix('dmlkit-')}"
-        try:
-            yield Path(made), f"{folder.uri}/{name}"
-        finally:
-            with contextlib.suppress(OSError):  # the next job removes it
-                folder.remove_folder(name)
+    _remove_left_here()
+    made = Path(tempfile.mkdtemp(prefix=MADE))
+    name = f"{STAGING}{made.name.removeprefix(MADE)}"
+    try:
+        with _in_use(made):
+            yield made, f"{folder.uri}/{name}"
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the next job removes it
+            folder.remove_folder(name)
 
 
 def publish_to_store(
@@ -75,16 +84,62 @@ def publish_to_store(
 
     All is sent to the store before anything is replaced; then the earlier file `last` goes first.
     Where a crash comes between, it is missing, and never tells of others.
+
+    Raises
+    ------
+    OutputError
+        The store failed, or another job has taken the prefix over.
     """
     staged = StoreFolder(tables)
-    for path in sorted(made.rglob("*")):
-        if path.is_file():
-            staged.write(path.relative_to(made).as_posix(), path.read_bytes())
-    content = list(staged.files())
-    with interrupts_wait():
+    with _told(folder, "What was there is as it was: run it again with --resume."):
+        for path in sorted(made.rglob("*")):
+            if path.is_file():
+                staged.write(path.relative_to(made).as_posix(), path.read_bytes())
+        content = list(staged.files())
         check_ours()
+    half = f"Not all is replaced, and {last} is missing until it is run again with --resume."
+    with interrupts_wait(), _told(folder, half):
         folder.remove(last)
         for name in sorted({path.partition("/")[0] for path in content} - {last}):
             folder.remove_folder(name)
         copy_objects(staged, folder, [path for path in content if path != last])
         copy_objects(staged, folder, [last])
+
+
+@contextlib.contextmanager
+def _told(folder: StoreFolder, state: str) -> Iterator[None]:
+    """Turn an error of the store into one of ours that tells what is there now."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except Exception as error:  # each store has its own, not all of them OSError
+        raise OutputError(
+            f"Cannot publish to {folder.uri!r}: {told_of_store(error)}\n{state}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _in_use(made: Path) -> Iterator[None]:
+    """Lock a folder; the system lets it go when this process dies, however that is."""
+    handle = os.open(made, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _remove_left_here() -> None:
+    """Remove the folders of jobs on this machine that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{MADE}*"):
+        with contextlib.suppress(OSError):  # another user's, in use, or gone by now
+            # One that was made just now may not be locked yet.
+            if time.time() - left.stat().st_mtime < JUST_NOW:
+                continue
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(handle)

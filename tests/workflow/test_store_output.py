@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,26 @@ def test_a_reader_never_sees_the_manifest_with_artefacts_of_another_job(
     assert all("manifest.json" not in each for each in now)
 
 
+def test_a_store_that_fails_is_told_with_what_is_there_now(
+    out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise ConnectionError("the store went away")
+
+    publish(out, "old", "report")
+    before = contents(out)
+    with monkeypatch.context() as patched:
+        patched.setattr(store_lock, "_check_ours", failing)
+        with pytest.raises(OutputError, match=r"(?s)the store went away.*is as it was.*--resume"):
+            publish(out, "new", "report")
+    assert contents(out) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(store_output, "copy_objects", failing)
+        with pytest.raises(OutputError, match=r"(?s)went away.*manifest.json is missing until"):
+            publish(out, "new", "report")
+    assert contents(out) == {}
+
+
 def test_two_jobs_are_kept_apart(out: str) -> None:
     message = rf"Another job.*process {os.getpid()} on {socket.gethostname()}.*another --out"
     with find_destination(out).claimed():
@@ -128,11 +149,24 @@ with find_destination(sys.argv[1]).claimed() as staging:
 """
 
 
-def test_what_a_killed_job_left_is_cleared_up_by_the_next(out: str, tmp_path: Path) -> None:
+def test_what_a_killed_job_left_is_cleared_up_by_the_next(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(store_output, "JUST_NOW", 0.0)
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
-    job = subprocess.Popen([sys.executable, script, out], stdout=subprocess.PIPE)
+    job = subprocess.Popen(
+        [sys.executable, script, out],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
     assert job.stdout is not None and job.stdout.readline() == b"there\n"
+    (folder,) = temporary.iterdir()
+    with find_destination(f"{out}-2").claimed():
+        assert folder.exists()  # in use
     job.send_signal(signal.SIGKILL)
     job.wait()
     owner = [socket.gethostname(), job.pid]
@@ -140,6 +174,7 @@ def test_what_a_killed_job_left_is_cleared_up_by_the_next(out: str, tmp_path: Pa
     left = {path.split("/")[0].split("-")[0] for path in contents(out)}
     assert left == {".lock", ".staging", ".quarantine", "_writing"}
     publish(out, "new")
+    assert not list(temporary.iterdir())
     assert contents(out) == {"manifest.json": "new", "scores/part": "new"}
 
 
