@@ -53,6 +53,9 @@ def unexpected(error: Exception, arguments: Sequence[str]) -> str:
     from distributed import KilledWorker
     from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
+    from dmlkit.tables.object_store import told_of_store
+    from dmlkit.tables.sources import is_store_error
+
     if isinstance(error, KilledWorker):
         return (
             f"A task ended its worker again and again ({error.task}), most likely for want of "
@@ -63,6 +66,8 @@ def unexpected(error: Exception, arguments: Sequence[str]) -> str:
             "All workers of the cluster are gone, and none came back. If memory was short, give "
             "them more; if they run elsewhere, look at their logs, and start them again."
         )
+    if is_store_error(error):
+        return f"An object store failed: {told_of_store(error)}"
     if isinstance(error, OSError) and error.errno is not None:
         return f"{error.strerror}: {error.filename or 'while writing'}."
     hint = "" if "--debug" in arguments else " Run it again with --debug for the traceback."

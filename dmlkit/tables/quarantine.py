@@ -138,7 +138,7 @@ def _finish(store: StoreFolder, staged: StoreFolder, *, whole: bool) -> None:
     except OSError as error:
         raise _cannot_write(store.uri, error) from None
     finally:
-        with suppress(OSError):
+        with suppress(Exception):  # the store is away; what led here is the error to tell
             staged.remove_folder("")
 
 

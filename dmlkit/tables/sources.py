@@ -9,7 +9,7 @@ import fsspec
 
 from dmlkit.errors import DmlkitError, InputError, MissingFileError, nearest
 
-__all__ = ["Source", "find_source", "needed_for", "read_error"]
+__all__ = ["Source", "find_source", "is_store_error", "needed_for", "read_error"]
 
 #: The extra that has what each kind of store needs.
 EXTRAS = {
@@ -17,6 +17,9 @@ EXTRAS = {
     "gs": "gcs", "gcs": "gcs",
     "az": "azure", "abfs": "azure", "abfss": "azure", "adl": "azure",
 }  # fmt: skip
+
+#: Packages whose errors tell of an object store, not of a file in it.
+STORE_TOOLS = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")
 
 FORMATS = {
     ".parquet": "parquet",
@@ -103,10 +106,21 @@ def find_source(path: str | os.PathLike[str]) -> Source:
 def read_error(path: str, error: Exception) -> InputError:
     """Return the error that says which file cannot be read, why, and what to do."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-    return InputError(
-        f"Cannot read {path!r}: {reason}.\n"
-        "The file is damaged or cut short: write it again, or move it out of the table."
-    )
+    advice = "The file is damaged or cut short: write it again, or move it out of the table."
+    if is_store_error(error) or isinstance(error, ConnectionError | TimeoutError):
+        advice = "That is not for the file: see to the network and the store, and run it again."
+    elif isinstance(error, FileNotFoundError):
+        reason = "it is not there"
+        advice = (
+            "It was there before: either something has removed it, or the store that it is in "
+            "can't be reached. Look, and run it again."
+        )
+    return InputError(f"Cannot read {path!r}: {reason}.\n{advice}")
+
+
+def is_store_error(error: Exception) -> bool:
+    """Tell whether an error is one of the tools that object stores are reached with."""
+    return type(error).__module__.partition(".")[0] in STORE_TOOLS
 
 
 def _list(filesystem: Any, location: str, path: str) -> tuple[str, ...]:

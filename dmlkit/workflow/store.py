@@ -1,5 +1,6 @@
 """Results of finished stages on disk, so that a job resumes after the last one that still holds."""
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,8 +67,9 @@ class StageStore:
 
     def sweep(self) -> None:
         """Remove the records where no result is kept: alone they spare no work."""
-        if all(path.endswith(".json") and "/" not in path for path in self._folder.files()):
-            self._folder.remove_folder("")
+        with contextlib.suppress(Exception):  # the store is away; what led here is to be told
+            if all(path.endswith(".json") and "/" not in path for path in self._folder.files()):
+                self._folder.remove_folder("")
 
     def finish(self, stage: Stage, record: StageRecord) -> None:
         """Write the record of a stage whose result is in place."""

@@ -45,7 +45,7 @@ def hold_store(folder: StoreFolder) -> Iterator[Callable[[], None]]:
     finally:
         over.set()
         beating.join()
-        with contextlib.suppress(OSError):  # left there, it grows old
+        with contextlib.suppress(Exception):  # the store is away: left there, it grows old
             if _token_of(folder) == token:
                 folder.remove(LOCK)
 

@@ -73,7 +73,7 @@ def store_staging(folder: StoreFolder) -> Iterator[tuple[Path, str]]:
             yield made, f"{folder.uri}/{name}"
     finally:
         shutil.rmtree(made, ignore_errors=True)
-        with contextlib.suppress(OSError):  # the next job removes it
+        with contextlib.suppress(Exception):  # the store is away: the next job removes it
             folder.remove_folder(name)
 
 

@@ -25,6 +25,7 @@ from dmlkit.tables import (
     write_table,
 )
 from dmlkit.tables.folders import find_folder, storage_options
+from dmlkit.tables.sources import read_error
 from tests.tables.flaky_proxy import flaky_proxy
 from tests.tables.stores import SECRET, make_bucket, s3_server, variables
 
@@ -244,3 +245,22 @@ def test_bad_rows_go_to_the_store_and_replace_earlier_ones_when_the_pass_is_over
     with pytest.raises(OutputError, match=r"holds 'thesis\.doc', which is no quarantine"):
         check_table(frame(), schema, quarantine=where, max_bad_share=0.5)
     assert objects(parent) == ["bad/thesis.doc"]
+
+
+def test_an_object_that_is_gone_is_not_told_as_a_damaged_file(path: str) -> None:
+    write_table(frame(), path)
+    table = read_table(path)
+    for name in objects(path):
+        if name.endswith(".parquet"):
+            find_folder(path).remove(name)
+    with pytest.raises(InputError, match=r"(?s)it is not there.*can't be reached") as caught:
+        table.number.compute()
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_store_that_cannot_be_reached_is_not_told_as_a_damaged_file() -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    for error in (EndpointConnectionError(endpoint_url="http://store"), ConnectionError("reset")):
+        assert "not for the file" in str(read_error("table/part", error))
+    assert "damaged" in str(read_error("table/part", ValueError("no footer")))
