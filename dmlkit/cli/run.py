@@ -21,6 +21,8 @@ __all__ = ["run"]
       dmlkit run fraud-detection --data tx/ --set split.test_days=14 --set model.max_depth=6
     On a cluster, from a store that its workers reach:
       dmlkit run fraud-detection --data s3://bucket/tx/ --out out/ --scheduler tls://10.0.0.1:8786
+    Likewise, where client and workers share no folder:
+      dmlkit run fraud-detection --data s3://bucket/tx/ --out s3://bucket/fraud/ --scheduler ...
     On from where a failure came, when its cause is gone:
       dmlkit run fraud-detection --data tx/ --out out/ --resume
 

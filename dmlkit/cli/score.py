@@ -16,6 +16,7 @@ __all__ = ["score"]
       dmlkit score out/model --data today.parquet --history transactions/ --out scores/
 
     \b
+    MODEL is the bundle's folder, or its address in a store (s3://bucket/out/model).
     OUT is a Delta Lake table (Parquet files and a log) with the identifiers, the time, the score,
     and whether it is flagged at the threshold that the training chose. Bad rows go to the folder
     OUT-quarantine. The label may be missing in the new rows; a history may overlap with them."""

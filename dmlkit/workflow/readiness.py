@@ -84,7 +84,7 @@ def _check_seen_by_workers(places: Mapping[str, Place], out: Path | str) -> None
         raise OutputError(
             f"The worker {blind[0]}{others} can't write to the output folder {str(out)!r}: it is "
             "on a machine without that folder, or is not allowed to. Choose an --out that all "
-            "workers share, at the same path."
+            "workers share, at the same path, or one in a store (s3://...)."
         )
 
 
