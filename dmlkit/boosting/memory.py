@@ -22,7 +22,10 @@ ROW, BIN = 36, 16
 
 #: Copies of a partition while it is loaded and checked, by each thread, and of a batch while
 #: matrices are built, by the worker and by the process that trains.
-COPIES_OF_PARTITION, COPIES_OF_WORKER, COPIES_OF_PROCESS = 3, 3, 3
+COPIES_OF_PARTITION, COPIES_OF_WORKER, COPIES_OF_PROCESS = 3, 3, 2
+
+#: What XGBoost holds of a column's values to find its bins: of each row so much, and at most.
+SKETCH_OF_ROW, SKETCH = 16, 1 << 20
 
 #: Pages of bins in files that XGBoost holds at once.
 PAGES = 4
@@ -111,8 +114,14 @@ class MemoryPlan:
         """The most that the process that trains takes beside it."""
         training = self.histograms + self.gradients
         held = PAGES * self.page if self.external_memory else self.bins
-        building = max(COPIES_OF_PROCESS * self.batch, self.kept)
+        building = self.sketches + (self.kept or COPIES_OF_PROCESS * self.batch)
         return PROCESS_ITSELF + held + max(building, training)
+
+    @property
+    def sketches(self) -> int:
+        """What the process holds to find the bins of all columns."""
+        rows = -(-self.rows // max(self.workers, 1))
+        return self.features * min(SKETCH_OF_ROW * rows, SKETCH)
 
     @property
     def kept(self) -> int:

@@ -201,3 +201,23 @@ def test_an_estimator_tells_its_plan(table: pd.DataFrame, client: Client) -> Non
     frame = dd.from_pandas(table, npartitions=3)
     found = XGBClassifier().plan(frame.drop(columns="fraud"))
     assert (found.rows, found.features, found.workers, found.limit) == (ROWS, 4, 1, 2 << 30)
+
+
+@pytest.mark.parametrize(
+    ("rows", "features", "partitions", "workers", "measured"),
+    [
+        (250_000, 20, 4, 1, 181),
+        (300_000, 200, 8, 1, 674),
+        (1_000_000, 40, 8, 2, 298),
+        (2_000_000, 40, 12, 2, 414),
+        (4_000_000, 40, 24, 2, 519),
+        (6_000_000, 10, 12, 2, 372),
+    ],
+)
+def test_the_process_that_trains_takes_what_was_planned(
+    rows, features, partitions, workers, measured
+):
+    """Its largest resident memory, in MiB, in trainings of 30 rounds with workers of one thread."""
+    size = TableSize(rows, features, partitions)
+    plan = plan_memory(size, [], {}, workers=workers, limit=6 << 30)
+    assert plan.of_process / (measured << 20) == pytest.approx(1.0, abs=0.25)
