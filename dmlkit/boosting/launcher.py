@@ -105,4 +105,7 @@ def launch(number: int) -> None:
                     serve(Connection(descriptors[0]))
                 os._exit(0)
             os.close(descriptors[0])
-            requests.send(process.to_bytes(8, "little"))
+            try:
+                requests.send(process.to_bytes(8, "little"))
+            except OSError:  # the worker is gone, and with it the one that it asked for
+                return
