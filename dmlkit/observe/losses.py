@@ -70,6 +70,13 @@ class LossRecord:
             return "given up"
         return "went on" if self.lost_tasks or self.running else "nothing lost"
 
+    @property
+    def _seconds(self) -> float | None:
+        """What it cost, with the time that a silent worker was waited for."""
+        if self.lost or (self.seconds is None and not self.facts.silence):
+            return None
+        return round((self.seconds or 0.0) + self.facts.silence, 2)
+
     def view(self) -> schema.Loss:
         """Return it as a snapshot has it."""
         cause = judge(self.facts)
@@ -91,7 +98,7 @@ class LossRecord:
             "running_tasks": self.running,
             "recomputed": self.recomputed,
             "recompute_seconds": round(self.recompute_seconds, 2),
-            "seconds": None if self.seconds is None else round(self.seconds, 2),
+            "seconds": self._seconds,
             "prefixes": self.prefixes,
             "outcome": self.outcome,
             "back_after": None if self.back_after is None else round(self.back_after, 2),

@@ -69,6 +69,7 @@ class StoryPlugin(SchedulerPlugin):
         for worker in scheduler.workers:
             self.add_worker(scheduler, worker)
         seams.watch_failures(scheduler, self._tried)
+        seams.look_often_for_silent(scheduler)
         serve(self)
         serve_pane(self)
         export(self)

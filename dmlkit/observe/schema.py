@@ -250,8 +250,8 @@ class Loss(TypedDict):
 
     `expected` ones were asked for. Of its results, `held_tasks` of `held_bytes`, no other worker
     had `lost_tasks`: `recomputed` of them are there again, for `recompute_seconds` of computing,
-    `seconds` after the loss. `running_tasks` were interrupted. `back_after` is when the place had
-    a worker again.
+    `seconds` after its last sign of life. `running_tasks` were interrupted. `back_after` is when
+    the place had a worker again.
     """
 
     id: int

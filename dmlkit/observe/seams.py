@@ -12,9 +12,19 @@ from tornado.ioloop import IOLoop
 
 from dmlkit.observe import nanny_exits
 
-__all__ = ["add_pages", "add_pane", "link_page", "watch_exits", "watch_failures"]
+__all__ = [
+    "add_pages",
+    "add_pane",
+    "link_page",
+    "look_often_for_silent",
+    "watch_exits",
+    "watch_failures",
+]
 
 logger = logging.getLogger("dmlkit.observe")
+
+#: How often a scheduler looks for silent workers in the time that it gives them.
+LOOKS = 12
 
 
 def add_pages(scheduler: Any, handlers: Sequence[tuple[str, type, dict[str, Any]]]) -> bool:
@@ -115,6 +125,28 @@ async def watch_exits(scheduler: Any) -> bool:
     finally:
         cloudpickle.unregister_pickle_by_value(nanny_exits)
     return all(answer.get("status") == "OK" for answer in answers.values())
+
+
+def look_often_for_silent(scheduler: Any) -> bool:
+    """Have a scheduler look several times for workers that are silent for too long.
+
+    By itself it looks once in the time that it gives them: one that falls silent after a look is
+    given up after twice as long.
+
+    Returns
+    -------
+    bool
+        False where it never looks, or can't be told to.
+    """
+    try:
+        looking = scheduler.periodic_callbacks["worker-ttl"]
+        looking.callback_time = scheduler.worker_ttl * 1000 / LOOKS
+        if looking.is_running():  # the time of the next look was set by the old interval
+            looking.stop()
+            looking.start()
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return True
 
 
 def watch_failures(scheduler: Any, heard: Callable[..., None]) -> bool:

@@ -1,5 +1,6 @@
 """Where the story leans on what Dask does not promise: a test for each, which says what moved."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from bokeh.client import pull_session
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Scheduler
 from pydantic import TypeAdapter
 
 from dmlkit.observe import install, schema
 from dmlkit.observe.pane import PANE
+from dmlkit.observe.seams import LOOKS, look_often_for_silent
 from tests.jobs import dmlkit
 from tests.observe.test_losses_of_workers import until
 
@@ -49,6 +51,20 @@ def test_the_page_is_beside_dasks_own_and_asks_for_nothing_from_elsewhere(dashbo
         content = get(f"{dashboard}/dmlkit/{name}")[0].replace("http://www.w3.org/2000/svg", "")
         assert "://" not in content
         assert not re.search(r"(inner|outer|Adjacent)HTML|document\.write|eval\(", content)
+
+
+def test_silent_workers_are_looked_for_several_times_in_the_time_they_are_given() -> None:
+    async def look() -> None:
+        async with Scheduler(dashboard_address=":0", port=0) as scheduler:
+            looking = scheduler.periodic_callbacks["worker-ttl"]
+            by_itself = looking.callback_time
+            assert look_often_for_silent(scheduler)
+            assert looking.callback_time == by_itself / LOOKS
+            assert looking.is_running()
+            del scheduler.periodic_callbacks["worker-ttl"]
+            assert not look_often_for_silent(scheduler)
+
+    asyncio.run(look())
 
 
 def test_dasks_navigation_links_to_it(dashboard: str) -> None:

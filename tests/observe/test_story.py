@@ -208,6 +208,17 @@ def test_a_loss_tells_what_it_cost(story: Story) -> None:
     assert (told["workflow"], told["stage"], told["prefixes"][0]) == ("r1", "train", ("read-x", 2))
 
 
+def test_the_time_that_a_silent_worker_was_waited_for_is_lost_too(story: Story) -> None:
+    story.losses.learn("tcp://a:0", "scheduler: no heartbeat for 60 s", silence=60.0)
+    loss = story.lose(100.0, "tcp://a:0", {"sum-1"}, running=1)
+    assert loss is not None
+    story.losses.computed(102.0, "sum-1", 0.5)
+    assert loss.view()["seconds"] == 62.0
+    story.losses.learn("tcp://b:0", "scheduler: no heartbeat for 60 s", silence=60.0)
+    nothing_held = story.losses.add(100.0, "tcp://b:0", "b", 1, (), running=1)
+    assert nothing_held.view()["seconds"] == 60.0
+
+
 def test_a_worker_that_comes_back_keeps_its_lane(story: Story) -> None:
     story.lose(10.0, "tcp://a:0", (), running=0)
     story.tick(11.0)
