@@ -5,6 +5,7 @@ takes longer than the work.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from math import ceil, sqrt
 from operator import getitem
@@ -67,7 +68,7 @@ def for_each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     list of Delayed
     """
     count = len(next(argument for argument in arguments if isinstance(argument, list)))
-    name = f"{funcname(function)}-{uuid4().hex}"
+    name = f"{_name_of(function)}-{uuid4().hex}"
     tasks = {}
     for number in range(count):
         own = [each[number] if isinstance(each, list) else each for each in arguments]
@@ -90,7 +91,7 @@ def for_each_in_turn(function: Callable[..., Any], parts: list[Any], *arguments:
     -------
     list of Delayed
     """
-    name = f"{funcname(function)}-{uuid4().hex}"
+    name = f"{_name_of(function)}-{uuid4().hex}"
     tasks: dict[Any, Task] = {}
     before: Any = None
     for number, part in enumerate(parts):
@@ -113,7 +114,7 @@ def for_all(function: Callable[..., Any], *arguments: Any) -> Any:
     -------
     Delayed
     """
-    name = f"{funcname(function)}-{uuid4().hex}"
+    name = f"{_name_of(function)}-{uuid4().hex}"
     return _layer(
         name, {name: Task(name, function, *map(_reference, arguments))}, [name], arguments
     )[0]
@@ -166,7 +167,7 @@ def exchange(splits: list[Any], buckets: int, gather: Callable[[list[Any]], Any]
     list of Delayed
         What `gather` returned, for each bucket.
     """
-    name = f"{funcname(gather)}-{uuid4().hex}"
+    name = f"{_name_of(gather)}-{uuid4().hex}"
     tasks: dict[Any, Task] = {}
     apart: list[Any] = []
     for number, split in enumerate(splits):
@@ -233,6 +234,16 @@ def exchange_in_stages(
         splits = for_each(cut, near, range(start, stop + 1), *arguments)
         joined += exchange(splits, stop - start, join)
     return joined
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return what the tasks of a function are called: of an object that is called, its class.
+
+    Its representation may be long, and is another one each time: a scheduler that learns by these
+    names how long tasks take would learn nothing.
+    """
+    named = isinstance(function, partial) or hasattr(function, "__name__")
+    return str(funcname(function if named else type(function)))
 
 
 def _nothing(*_: Any) -> None:

@@ -204,8 +204,15 @@ def test_seconds_of_tasks_are_told_by_what_they_do() -> None:
         {"key": "('_cut-1f', 0)", "startstops": [spent("compute", 2.0, 3.0)]},
         {"key": "('_join-1f', 0)", "startstops": [spent("transfer", 3.0, 3.5)]},
         {"key": "('_join-1f', 1)", "startstops": [spent("compute", 4.0, 5.0)]},
+        {"key": "('PartWriter-1f', 0)", "startstops": [spent("compute", 5.0, 8.0)]},
     ]
-    assert seconds_by_kind(tasks) == {"reading": 2.0, "cutting": 2.0, "transfers": 0.5}
+    assert seconds_by_kind(tasks, {"('PartWriter-1f', 0)": 1.0}) == {
+        "reading": 2.0,
+        "cutting": 2.0,
+        "transfers": 0.5,
+        "writing": 2.0,
+        "windows": 1.0,
+    }
 
 
 @pytest.mark.parametrize("text", ["1.5", "0", "-3"])

@@ -104,7 +104,7 @@ class PartWriter:
     schema: pa.Schema
     partition_by: tuple[str, ...] = ()
 
-    def __call__(self, frame: pd.DataFrame, numbers: pd.Series) -> pd.DataFrame:
+    def __call__(self, frame: pd.DataFrame, number: int) -> pd.DataFrame:
         """Write one partition; return a row for each file: path, values, statistics, size."""
         if not self.folder.exists(f"{self.staging}/{OWNER}"):
             raise OutputError(
@@ -112,7 +112,7 @@ class PartWriter:
                 "cancelled, or the worker is on a machine without it. Write to a folder that "
                 "all workers share."
             )
-        name = self.name.format(number=int(numbers.iloc[0]))
+        name = self.name.format(number=number)
         table = to_arrow(frame, self.schema)
         files = [
             self._write_file(part, values, name)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
 from dask.dataframe.utils import meta_nonempty
 
+from dmlkit.chains import chained
 from dmlkit.errors import InputError, MissingColumnError
+from dmlkit.graph import for_each
 from dmlkit.tables.commit import Mode, Write, check_target, commit_files
 from dmlkit.tables.folders import find_folder
 from dmlkit.tables.part_files import PartWriter, delta_type, empty_file_list
@@ -165,9 +168,8 @@ def _check_keys(write: Write) -> None:
 def _write_files(frame: Any, write: Write, staging: str, token: str) -> pd.DataFrame:
     """Compute the frame; return the table of the files that the workers have written."""
     # Optimised first: Dask may put small partitions together, and files are numbered by them.
-    frame = frame.optimize(fuse=False)
+    frame = frame.optimize()
     width = max(5, len(str(frame.npartitions)))
-    numbers = dd.from_map(_number, range(frame.npartitions), meta=pd.Series([], dtype="int64"))
     writer = PartWriter(
         folder=write.folder,
         staging=staging,
@@ -175,11 +177,6 @@ def _write_files(frame: Any, write: Write, staging: str, token: str) -> pd.DataF
         schema=write.schema,
         partition_by=write.partition_by,
     )
-    written = frame.map_partitions(
-        writer, numbers, meta=empty_file_list(), align_dataframes=False, enforce_metadata=False
-    )
-    return written.compute()
-
-
-def _number(number: int) -> pd.Series:
-    return pd.Series([number])
+    parts = frame.to_delayed(optimize_graph=False)
+    written = dask.compute(chained(for_each(writer, parts, list(range(len(parts))))))[0]
+    return pd.concat([files for files in written if len(files)] or [empty_file_list()])
