@@ -1,6 +1,8 @@
 """Fixtures that many tests share: a cluster inside this process, and one of real processes."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from tests import jobs
 
 # How long stages took is remembered for users, not for tests.
 os.environ["DMLKIT_CACHE"] = tempfile.mkdtemp(prefix="dmlkit-tests-")
+atexit.register(shutil.rmtree, os.environ["DMLKIT_CACHE"], ignore_errors=True)
 
 # On a busy machine a worker takes longer to come back than Dask keeps its place.
 dask.config.set({"distributed.deploy.lost-worker-timeout": "2 minutes"})
