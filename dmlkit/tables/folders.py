@@ -35,6 +35,10 @@ __all__ = [
 PREFIX = "_writing-"
 #: The file in them that says who writes; while it is there, the write goes on.
 OWNER = "owner.json"
+#: How objects are called that are put to learn what time it is in a store.
+CLOCK = ".clock-"
+#: By which name the filesystems of S3, Google Cloud and Azure tell when an object was written.
+WRITTEN = ("LastModified", "mtime", "last_modified")
 
 
 class Folder(Protocol):
@@ -184,7 +188,8 @@ class StoreFolder:
             first = path.partition("/")[0]
             if first.startswith(prefix):
                 newest[first] = max(written, newest.get(first, 0.0))
-        yield from ((name, time.time() - written) for name, written in newest.items())
+        now = self._now() if newest else 0.0
+        yield from ((name, now - written) for name, written in newest.items())
 
     def files(self) -> Iterator[str]:  # noqa: D102
         yield from (path for path, _ in self._listed())
@@ -216,7 +221,7 @@ class StoreFolder:
     def age(self, path: str) -> float | None:
         """Return the seconds since an object was put; None where there is none."""
         written = dict(self._listed(path))
-        return time.time() - written[path] if path in written else None
+        return self._now() - written[path] if path in written else None
 
     def names(self) -> list[str]:
         """Return the names of objects and prefixes right below."""
@@ -243,18 +248,29 @@ class StoreFolder:
         with suppress(FileNotFoundError):
             filesystem.rm(f"{root}/{path}".rstrip("/"), recursive=True)
 
+    def _now(self) -> float:
+        """Return the time by the store's clock: that of this machine may be wrong by hours."""
+        name = f"{CLOCK}{uuid.uuid4().hex}"
+        self.write(name, b"")
+        try:
+            return dict(self._listed(name)).get(name, time.time())
+        finally:
+            self.remove(name)
+
     def _listed(self, path: str = "") -> list[tuple[str, float]]:
         """Return all objects below a path, and when each was written."""
         filesystem, root = self._open()
         found = filesystem.find(f"{root}/{path}".rstrip("/"), detail=True)
-        return [
-            (name.removeprefix(f"{root}/"), info["LastModified"].timestamp())
-            if "LastModified" in info
-            else (name.removeprefix(f"{root}/"), time.time())
-            for name, info in found.items()
-        ]
+        return [(name.removeprefix(f"{root}/"), _written(info)) for name, info in found.items()]
 
     def _open(self) -> tuple[Any, str]:
         from dmlkit.tables.object_store import open_store
 
         return open_store(self.uri)
+
+
+def _written(info: dict[str, Any]) -> float:
+    """Return when an object was written; where the store doesn't tell, it counts as new."""
+    told = (info[name] for name in WRITTEN if name in info)
+    written = next(told, None)
+    return float(written.timestamp()) if written is not None else time.time()

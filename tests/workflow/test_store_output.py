@@ -195,6 +195,18 @@ def test_a_job_of_another_host_is_given_up_when_it_gives_no_sign_of_life(
     assert contents(out) == {"manifest.json": "new", "scores/part": "new"}
 
 
+def test_a_job_lives_by_the_clock_of_the_store_where_that_of_a_machine_is_wrong(
+    out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_another_host(out)
+    an_hour_late = time.time() + 3600
+    monkeypatch.setattr("dmlkit.tables.folders.time.time", lambda: an_hour_late)
+    refused = pytest.raises(OutputError, match=r"elsewhere.*sign of life [0-9] s ago")
+    with refused, find_destination(out).claimed():
+        pass
+    assert list(contents(out)) == [LOCK]
+
+
 def test_a_job_that_was_taken_for_dead_publishes_nothing(out: str) -> None:
     put(out, manifest_json="old")
     refused = pytest.raises(OutputError, match=r"Another job has taken over.*Nothing was published")
