@@ -1,6 +1,8 @@
 """`cross_validate` and its like: a model trained and judged on each fold of a frame."""
 
+import math
 import time as clock
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.graph import for_each, partitions_of
 from dmlkit.metrics import check_scoring
 from dmlkit.model_selection.assigned import check_cv, places_of_folds, taken
+from dmlkit.model_selection.failures import check_error_score, told, warn_of_failures
 
 __all__ = ["cross_val_predict", "cross_val_score", "cross_validate"]
 
@@ -29,6 +32,7 @@ def cross_validate(
     params: Mapping[str, Any] | None = None,
     return_train_score: bool = False,
     return_estimator: bool = False,
+    error_score: float | str = math.nan,
 ) -> dict[str, Any]:
     """Train and judge a model on each fold.
 
@@ -48,13 +52,17 @@ def cross_validate(
     params : mapping, optional
         What ``fit`` takes besides, such as ``sample_weight``; series like y are cut to the fold.
     return_train_score, return_estimator : bool
+    error_score : float or "raise"
+        The score of a fold whose model cannot be trained or judged, which is warned of:
+        scikit-learn's ``FitFailedWarning`` says how many fits failed, and why. With ``"raise"`` the
+        error is raised.
 
     Returns
     -------
     dict
         As of scikit-learn: ``fit_time``, ``score_time``, ``test_score`` (or ``test_NAME`` for each
-        of several), and where they are asked for ``train_score`` and ``estimator``; of each an
-        entry for each fold.
+        of several), and where they are asked for ``train_score`` and ``estimator`` (None where its
+        fit failed); of each an entry for each fold.
 
     Raises
     ------
@@ -62,6 +70,8 @@ def cross_validate(
         `cv` or `scoring` is not known, or the splitter does not fit `groups` and `time`.
     InputError
         Tables are not partitioned alike.
+    TrainingError
+        The fits of all folds failed.
 
     Notes
     -----
@@ -76,16 +86,24 @@ def cross_validate(
     >>> cross_validate(Ridge(alpha=0), table, 2 * table["x"], cv=3)["test_score"].round(6)
     array([1., 1., 1.])
     """
+    check_error_score(error_score)
     scorers, single = _scorers(estimator, scoring)
     results: dict[str, list[Any]] = {"fit_time": [], "score_time": []}
+    failures: list[str] = []
     for train, test in _folds(estimator, cv, y, groups, time):
         began = clock.perf_counter()
-        model = _trained(estimator, X, y, train, params)
+        model = None
+        try:
+            model = _trained(estimator, X, y, train, params)
+        except Exception as error:
+            if error_score == "raise":
+                raise
+            failures.append(told(error))
         fitted = clock.perf_counter()
-        judged = {"test": _scores(scorers, model, X, y, test)}
+        judged = {"test": _scores(scorers, model, X, y, test, error_score)}
         ended = clock.perf_counter()
         if return_train_score:
-            judged["train"] = _scores(scorers, model, X, y, train)
+            judged["train"] = _scores(scorers, model, X, y, train, error_score)
         results["fit_time"].append(fitted - began)
         results["score_time"].append(ended - fitted)
         if return_estimator:
@@ -93,6 +111,8 @@ def cross_validate(
         for rows, scores in judged.items():
             for name, score in scores.items():
                 results.setdefault(f"{rows}_{'score' if single else name}", []).append(score)
+    if failures:
+        warn_of_failures(failures, len(results["fit_time"]), float(error_score))
     return {name: of if name == "estimator" else np.array(of) for name, of in results.items()}
 
 
@@ -201,11 +221,28 @@ def _scorers(estimator: Any, scoring: Any) -> tuple[dict[str, Any], bool]:
 
 
 def _scores(
-    scorers: Mapping[str, Any], model: Any, X: Any, y: Any, places: Any
-) -> dict[str, float]:
+    scorers: Mapping[str, Any], model: Any, X: Any, y: Any, places: Any, error_score: float | str
+) -> dict[str, Any]:
+    """Return what each scorer says of a model, or None: of one that could not be trained."""
+    if model is None:
+        return dict.fromkeys(scorers, error_score)
     # Held while they are judged: each scorer would read and split them anew.
     rows, labels = dask.persist(taken(X, places), taken(y, places))
-    return {name: scorer(model, rows, labels) for name, scorer in scorers.items()}
+    return {
+        name: _score(name, scorer, model, rows, labels, error_score)
+        for name, scorer in scorers.items()
+    }
+
+
+def _score(name: str, scorer: Any, model: Any, X: Any, y: Any, error_score: float | str) -> Any:
+    try:
+        return scorer(model, X, y)
+    except Exception as error:
+        if error_score == "raise":
+            raise
+        message = f"Scoring failed ({name}), and the score is {error_score}: {told(error)}."
+        warnings.warn(message, UserWarning, stacklevel=4)
+        return error_score
 
 
 def _check_tested_once(tested: list[Any], y: Any) -> None:

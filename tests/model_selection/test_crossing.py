@@ -6,11 +6,12 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.exceptions
 import sklearn.linear_model
 import sklearn.metrics
 import sklearn.model_selection
 
-from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.errors import ConfigurationError, InputError, TrainingError
 from dmlkit.linear_model import LogisticRegression, Ridge
 from dmlkit.model_selection import (
     GroupKFold,
@@ -148,3 +149,60 @@ def test_mistakes_are_told(table) -> None:
         cross_val_score(Ridge(), X, y, scoring=["r2", "neg_max_error"])
     with pytest.raises(ConfigurationError, match="nearest: 'roc_auc'"):
         cross_val_score(Ridge(), X, y, scoring="roc_auk")
+
+
+class Picky(Ridge):
+    """Refuses to be trained without row 0."""
+
+    def fit(self, X: Any, y: Any, **options: Any) -> Any:
+        if 0 not in X.index:
+            raise ValueError("row 0 is missing")
+        return super().fit(X, y, **options)
+
+
+def refuse_row_0(model: Any, X: Any, y: Any) -> float:
+    if 0 in X.index:
+        raise ValueError("row 0 is there")
+    return 1.0
+
+
+def test_a_fold_that_cannot_be_trained_has_the_error_score_as_in_scikit_learn(table) -> None:
+    table = table.reset_index(drop=True)
+    X, y, folds = table[FEATURES], table["number"], KFold(4)
+    with pytest.warns(sklearn.exceptions.FitFailedWarning) as warned:
+        found = cross_validate(Picky(), X, y, cv=folds, return_train_score=True)
+    assert "1 of 4 fits failed, and their score is nan: 1 with ValueError: row 0 is missing" in str(
+        warned[0].message
+    )
+    whole = cross_validate(Ridge(), X, y, cv=folds, return_train_score=True)
+    failed = np.isnan(found["test_score"])
+    assert failed.sum() == 1
+    for name in ("test_score", "train_score"):
+        assert (np.isnan(found[name]) == failed).all()
+        assert found[name][~failed].tolist() == whole[name][~failed].tolist()
+    with pytest.warns(sklearn.exceptions.FitFailedWarning, match="their score is -1"):
+        scores = cross_val_score(Picky(), X, y, cv=folds, error_score=-1)
+    assert scores[failed].tolist() == [-1]
+    with pytest.raises(ValueError, match=r"^row 0 is missing$"):
+        cross_val_score(Picky(), X, y, cv=folds, error_score="raise")
+
+
+def test_a_fold_that_cannot_be_judged_has_the_error_score_and_others_keep_theirs(table) -> None:
+    table = table.reset_index(drop=True)
+    X, y = table[FEATURES], table["number"]
+    scoring = {"r2": "r2", "picky": refuse_row_0}
+    with pytest.warns(UserWarning, match=r"Scoring failed \(picky\).* row 0 is there"):
+        found = cross_validate(Ridge(), X, y, cv=KFold(4), scoring=scoring)
+    assert np.isnan(found["test_picky"]).sum() == 1
+    assert np.isfinite(found["test_r2"]).all()
+    with pytest.raises(ValueError, match="row 0 is there"):
+        cross_validate(Ridge(), X, y, cv=KFold(4), scoring=scoring, error_score="raise")
+
+
+def test_that_no_fold_can_be_trained_is_an_error(table) -> None:
+    table = table.reset_index(drop=True)[1:]
+    X, y = table[FEATURES], table["number"]
+    with pytest.raises(TrainingError, match="All 3 fits failed: 3 with ValueError: row 0 is mis"):
+        cross_val_score(Picky(), X, y, cv=3)
+    with pytest.raises(ConfigurationError, match="error_score is 'nan'"):
+        cross_val_score(Ridge(), X, y, cv=3, error_score="nan")
