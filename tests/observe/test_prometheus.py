@@ -2,8 +2,12 @@
 
 import json
 import re
+import urllib.request
 from pathlib import Path
 
+from distributed import Client, LocalCluster
+
+from dmlkit.observe import install
 from dmlkit.observe.earlier import EarlierRun
 from dmlkit.observe.prometheus import families
 from tests.observe.test_story import rounds, snapshot, story, tell
@@ -33,12 +37,29 @@ def test_metrics_tell_the_story_and_grafana_asks_for_those_that_are_there(story)
     assert told["dmlkit_workers_lost_total"] == told["dmlkit_warnings"] == 1
     assert (told["dmlkit_training_worker_seconds"], told["dmlkit_stage_rows"]) == (0.2, 7)
     assert told["dmlkit_workflow_seconds_left"] > 0
-    asked = json.loads(GRAFANA.read_text())["panels"]
-    names = {
+    assert asked("dmlkit_")
+    assert asked("dmlkit_") <= set(told)
+
+
+def test_a_scheduler_that_runs_exports_all_that_grafana_asks_for() -> None:
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        install(client)
+        client.submit(abs, -1).result()
+        link = client.dashboard_link.removesuffix("/status")
+        with urllib.request.urlopen(f"{link}/metrics", timeout=10) as answer:
+            exported = re.findall(r"^# TYPE (\w+) ", answer.read().decode(), re.MULTILINE)
+    assert asked("dask_")
+    assert asked("dmlkit_") | asked("dask_") <= set(exported)
+
+
+def asked(prefix: str) -> set[str]:
+    """Return the names of metrics that the dashboard for Grafana asks for."""
+    return {
         name
-        for panel in asked
+        for panel in json.loads(GRAFANA.read_text())["panels"]
         for target in panel["targets"]
-        for name in re.findall(r"dmlkit_\w+", target["expr"])
+        for name in re.findall(rf"\b{prefix}\w+", target["expr"])
     }
-    assert names
-    assert names <= set(told)
