@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dask
 from distributed import Client, default_client
 
+from dmlkit.cluster.forgotten import remember_results
 from dmlkit.cluster.free_memory import free_memory_of_workers
 from dmlkit.cluster.local import first_line, start_local
 from dmlkit.cluster.transport import secured
@@ -73,13 +74,17 @@ def connect(
     """
     if address is None and (client := current_client()) is not None:
         free_memory_of_workers(client)
+        remember_results(client)
         return client
     address = address or dask.config.get("scheduler-address", None)
     if address is not None:
         client = _connect_to(*secured(str(address), security, insecure), timeout)
         free_memory_of_workers(client)
+        remember_results(client)
         return client
-    return start_local(workers, threads, memory, gpus)
+    client = start_local(workers, threads, memory, gpus)
+    remember_results(client)
+    return client
 
 
 def current_client() -> Client | None:

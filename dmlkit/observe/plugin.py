@@ -29,9 +29,6 @@ __all__ = ["NAME", "StoryPlugin", "dask_setup"]
 #: Seconds between two looks at the scheduler, and for which a snapshot is not made anew.
 INTERVAL, FRESH = 1.0, 0.8
 
-#: Seconds after which a scheduler has decided what becomes of the tasks of a lost worker.
-SETTLED = 1.0
-
 #: Looks between two at what changes slowly (versions, sizes of results).
 SELDOM = 5
 
@@ -108,7 +105,6 @@ class StoryPlugin(SchedulerPlugin):
             self.story.hear(now, msg)
         elif topic == "all" and isinstance(msg, Mapping) and msg.get("action") == "remove-worker":
             self._lose(now, msg)
-            self.scheduler.loop.call_later(SETTLED, seams.resume_forgotten, self.scheduler)
             return
         elif topic == PROGRESS and isinstance(msg, Mapping):
             if msg["kind"] == "rows":

@@ -17,7 +17,6 @@ __all__ = [
     "add_pane",
     "link_page",
     "look_often_for_silent",
-    "resume_forgotten",
     "watch_exits",
     "watch_failures",
 ]
@@ -148,40 +147,6 @@ def look_often_for_silent(scheduler: Any) -> bool:
     except (AttributeError, KeyError, TypeError):
         return False
     return True
-
-
-def resume_forgotten(scheduler: Any) -> int:
-    """Have a scheduler compute results that tasks wait for and nobody is about to make.
-
-    When a worker is lost, a result may be marked to be computed again and then, in the same breath,
-    as no longer needed: by a task that meanwhile was put back itself. The scheduler of distributed
-    2026.8 never comes back to it, and what waits for it waits for ever. Between two of its
-    decisions no task may wait for one that is released, so that whatever is found is such a case.
-
-    Parameters
-    ----------
-    scheduler : distributed.Scheduler
-
-    Returns
-    -------
-    int
-        How many results were forgotten.
-    """
-    try:
-        forgotten = {
-            needed.key: "waiting"
-            for task in scheduler.tasks.values()
-            if task.state == "waiting"
-            for needed in task.waiting_on or ()
-            if needed.state == "released"
-        }
-        if forgotten:
-            logger.warning("%d results were forgotten: they are computed again", len(forgotten))
-            scheduler.transitions(forgotten, "dmlkit-forgotten")
-    except (AttributeError, KeyError, TypeError):
-        logger.warning("Can't look for forgotten results with this version of distributed.")
-        return 0
-    return len(forgotten)
 
 
 def watch_failures(scheduler: Any, heard: Callable[..., None]) -> bool:
