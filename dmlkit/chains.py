@@ -44,13 +44,18 @@ def chained(results: list[Any]) -> list[Any]:
     for key, task in tasks.items():
         given = needs[key]
         if len(given) == 1 and given[0] not in keys and len(needed_by[given[0]]) == 1:
-            links = isinstance(task, GraphNode), isinstance(tasks.get(given[0]), GraphNode)
-            before |= {key: given[0]} if all(links) else {}
+            if _may_be_joined(task) and _may_be_joined(tasks.get(given[0])):
+                before[key] = given[0]
     inner = set(before.values())
     joined = {key: _joined(key, tasks, before) for key in tasks if key not in inner}
     name = f"chained-{uuid4().hex}"
     graph = HighLevelGraph.from_collections(name, joined)
     return [Delayed(each.key, graph, layer=name) for each in results]
+
+
+def _may_be_joined(task: Any) -> bool:
+    """Tell whether this is a task that need not stand alone, as those of Dask's P2P shuffle do."""
+    return isinstance(task, GraphNode) and not task.block_fusion
 
 
 def _joined(last: Any, tasks: dict[Any, Any], before: dict[Any, Any]) -> Any:

@@ -55,3 +55,8 @@ def test_a_table_that_workers_hold_is_written(client: Client, tmp_path: Path):
     held = dd.from_pandas(pd.DataFrame({"x": range(10)}), npartitions=3).persist()
     write_table(held.assign(y=held.x + held.x), tmp_path / "table")
     assert read_table(tmp_path / "table").y.sum().compute() == 90
+
+
+def test_a_table_that_dask_shuffles_from_one_partition_is_written(client: Client, tmp_path: Path):
+    table = dd.from_pandas(pd.DataFrame({"x": range(10)}), npartitions=1)
+    assert write_table(table.shuffle("x", npartitions=2), tmp_path / "table").rows == 10
