@@ -42,10 +42,10 @@ def chained(results: list[Any]) -> list[Any]:
     needed_by = reverse_dict(needs)
     before: dict[Any, Any] = {}
     for key, task in tasks.items():
-        given = needs[key]
-        if len(given) == 1 and given[0] not in keys and len(needed_by[given[0]]) == 1:
-            if _may_be_joined(task) and _may_be_joined(tasks.get(given[0])):
-                before[key] = given[0]
+        given = next(iter(needs[key]), None)
+        alone = len(needs[key]) == 1 and len(needed_by[given]) == 1 and given not in keys
+        if alone and _may_be_joined(task) and _may_be_joined(tasks.get(given)):
+            before[key] = given
     inner = set(before.values())
     joined = {key: _joined(key, tasks, before) for key in tasks if key not in inner}
     name = f"chained-{uuid4().hex}"
