@@ -255,9 +255,14 @@ def _check_data(tables: Sequence[TrainingData], restarts: Restarts) -> None:
 
 def _workers(client: Client) -> list[str]:
     """Return the workers in an order that does not depend on their ports where they have names."""
-    info = client.scheduler_info(n_workers=-1)["workers"]
-    if not info:
-        raise TrainingError("The cluster has no workers to train on. Start some, then try again.")
+    began = time.monotonic()
+    while not (info := client.scheduler_info(n_workers=-1)["workers"]):
+        if time.monotonic() - began > REPLACEMENT:  # all may have been lost a moment ago
+            raise TrainingError(
+                f"The cluster has had no workers to train on for {REPLACEMENT:g} s. Start some, "
+                "then try again."
+            )
+        time.sleep(LOOK)
     return sorted(info, key=lambda address: (str(info[address]["name"]), address))
 
 
