@@ -10,7 +10,7 @@ INSTALL = uv=$$(command -v uv || echo $(BIN)/uv); \
 	if [ -x "$$uv" ]; then with_uv 2>/dev/null || UV_SYSTEM_CERTS=true with_uv; \
 	else $(BIN)/python -m pip install --quiet -c constraints.txt -e "$$what"; fi
 
-.PHONY: help install demo test test-long cluster-test check format bench bench-windows lock clean
+.PHONY: help install demo test test-long cluster-test check audit format bench bench-windows lock clean
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,12 @@ check: $(VENV)/.dev  ## Format, lint, types, import contract
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+$(VENV)/audit/bin/pip-audit: | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install --quiet pip-audit
+
+audit: $(VENV)/audit/bin/pip-audit  ## Known weaknesses of what constraints.txt pins
+	@$(BIN)/python .ci/audit.py $<
 
 format: $(VENV)/.dev  ## Format and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
