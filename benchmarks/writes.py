@@ -89,11 +89,8 @@ def trial(path: str, store: str, write: str, delay: float) -> Trial:
     """Let two processes write, kill one after a delay, and read what is there."""
     if write != "create":
         assert _await(_start(BASE, path, "error")) == "done"
-    start = multiprocessing.get_context("forkserver").Event()
-    victim, other = (_start(batch, path, MODES[write], start) for batch in (VICTIM, OTHER))
-    for writer in (victim, other):
-        assert writer.told.recv() == "ready"
-    start.set()
+    victim, other = (_start(batch, path, MODES[write], waits=True) for batch in (VICTIM, OTHER))
+    _let_go(victim, other)
     time.sleep(delay)
     victim.process.kill()
     ends = {VICTIM: _await(victim), OTHER: _await(other)}
@@ -140,21 +137,33 @@ def judge(write: str, rows: Counter[int], ends: dict[int, str]) -> tuple[int, in
 
 
 class _Writer:
-    """A process that writes a batch, and tells how far it is."""
+    """A process that writes a batch, and tells how far it is.
 
-    def __init__(self, batch: int, path: str, mode: str, start: Any) -> None:
+    Each has a pipe of its own: an event that both wait for can't be had any more where one of them
+    is killed as it takes it.
+    """
+
+    def __init__(self, batch: int, path: str, mode: str, waits: bool) -> None:
         context = multiprocessing.get_context("forkserver")
-        self.told, tell = context.Pipe(duplex=False)
+        self.told, tell = context.Pipe()
         environment = {name: value for name, value in os.environ.items() if name[:4] == "AWS_"}
         self.process = context.Process(
-            target=_write, args=(batch, path, mode, start, tell, environment)
+            target=_write, args=(batch, path, mode, waits, tell, environment)
         )
         self.process.start()
         tell.close()
 
 
-def _start(batch: int, path: str, mode: str, start: Any = None) -> _Writer:
-    return _Writer(batch, path, mode, start)
+def _start(batch: int, path: str, mode: str, waits: bool = False) -> _Writer:
+    return _Writer(batch, path, mode, waits)
+
+
+def _let_go(*writers: _Writer) -> None:
+    """Let writers begin at the same time, once all of them are ready."""
+    for writer in writers:
+        assert writer.told.recv() == "ready"
+    for writer in writers:
+        writer.told.send("go")
 
 
 def _await(writer: _Writer) -> str:
@@ -167,12 +176,12 @@ def _await(writer: _Writer) -> str:
     try:
         while True:
             told = writer.told.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         return "killed" if told == "ready" else told
 
 
 def _write(
-    batch: int, path: str, mode: Any, start: Any, tell: Any, environment: dict[str, str]
+    batch: int, path: str, mode: Any, waits: bool, tell: Any, environment: dict[str, str]
 ) -> None:
     """Write the rows of a batch (in a process of its own)."""
     os.environ.update(environment)
@@ -183,9 +192,9 @@ def _write(
     from dmlkit.tables import write_table
 
     frame = dd.from_map(_part, range(PARTITIONS), batch=batch, meta=_part(0, batch).iloc[:0])
-    if start is not None:
+    if waits:
         tell.send("ready")
-        start.wait()
+        tell.recv()
     try:
         with dask.config.set(scheduler="synchronous"):
             write_table(frame, path, mode=mode)
@@ -240,12 +249,9 @@ def _undisturbed(root: str, kind: tuple[str, str]) -> float:
     path = f"{root}/undisturbed-{'-'.join(kind)}"
     if kind[1] != "create":
         _await(_start(BASE, path, "error"))
-    start = multiprocessing.get_context("forkserver").Event()
-    writers = [_start(batch, path, MODES[kind[1]], start) for batch in (VICTIM, OTHER)]
-    for writer in writers:
-        writer.told.recv()
+    writers = [_start(batch, path, MODES[kind[1]], waits=True) for batch in (VICTIM, OTHER)]
+    _let_go(*writers)
     began = time.monotonic()
-    start.set()
     for writer in writers:
         writer.process.join(PATIENCE)
     return time.monotonic() - began

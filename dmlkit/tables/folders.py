@@ -35,8 +35,6 @@ __all__ = [
 PREFIX = "_writing-"
 #: The file in them that says who writes; while it is there, the write goes on.
 OWNER = "owner.json"
-#: How objects are called that are put to learn what time it is in a store.
-CLOCK = ".clock-"
 #: By which name the filesystems of S3, Google Cloud and Azure tell when an object was written.
 WRITTEN = ("LastModified", "mtime", "last_modified")
 
@@ -53,8 +51,12 @@ class Folder(Protocol):
         """Raise unless a table can be written to it."""
         ...
 
-    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:
-        """Yield the names of folders right below, and the seconds since something was put there."""
+    def subfolders(self, prefix: str) -> list[str]:
+        """Return the names of folders right below that begin so."""
+        ...
+
+    def age(self, path: str) -> float | None:
+        """Return the seconds since a file was put there, or below it; None where nothing is."""
         ...
 
     def files(self) -> Iterator[str]:
@@ -127,10 +129,13 @@ class LocalFolder:
         if Path(self.uri).is_file():
             raise OutputError(f"{self.uri!r} is a file; a table needs a folder. Name another path.")
 
-    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:  # noqa: D102
-        for folder in Path(self.uri).glob(f"{prefix}*"):
-            with suppress(FileNotFoundError):  # its writer has just removed it
-                yield folder.name, time.time() - folder.stat().st_mtime
+    def subfolders(self, prefix: str) -> list[str]:  # noqa: D102
+        return [folder.name for folder in Path(self.uri).glob(f"{prefix}*")]
+
+    def age(self, path: str) -> float | None:  # noqa: D102
+        with suppress(FileNotFoundError):  # its writer has just removed it
+            return time.time() - Path(self.uri, path).stat().st_mtime
+        return None
 
     def files(self) -> Iterator[str]:  # noqa: D102
         for parent, _, names in os.walk(self.uri):
@@ -182,14 +187,13 @@ class StoreFolder:
 
         check_store(self.uri)
 
-    def subfolders(self, prefix: str) -> Iterator[tuple[str, float]]:  # noqa: D102
-        newest: dict[str, float] = {}
-        for path, written in self._listed():
-            first = path.partition("/")[0]
-            if first.startswith(prefix):
-                newest[first] = max(written, newest.get(first, 0.0))
-        now = self._now() if newest else 0.0
-        yield from ((name, now - written) for name, written in newest.items())
+    def subfolders(self, prefix: str) -> list[str]:  # noqa: D102
+        return [name for name in self.names() if name.startswith(prefix)]
+
+    def age(self, path: str) -> float | None:  # noqa: D102
+        found = self._listed(path)
+        written = [when for name, when in found if name == path or name.startswith(f"{path}/")]
+        return self._now() - max(written) if written else None
 
     def files(self) -> Iterator[str]:  # noqa: D102
         yield from (path for path, _ in self._listed())
@@ -218,11 +222,6 @@ class StoreFolder:
             return False
         return True
 
-    def age(self, path: str) -> float | None:
-        """Return the seconds since an object was put; None where there is none."""
-        written = dict(self._listed(path))
-        return self._now() - written[path] if path in written else None
-
     def names(self) -> list[str]:
         """Return the names of objects and prefixes right below."""
         filesystem, root = self._open()
@@ -250,8 +249,9 @@ class StoreFolder:
 
     def _now(self) -> float:
         """Return the time by the store's clock: that of this machine may be wrong by hours."""
-        name = f"{CLOCK}{uuid.uuid4().hex}"
-        self.write(name, b"")
+        # Like a write of its own: the next one removes it when this process is killed.
+        name = f"{PREFIX}clock-{uuid.uuid4().hex}/{OWNER}"
+        self.write(name, owner())
         try:
             return dict(self._listed(name)).get(name, time.time())
         finally:

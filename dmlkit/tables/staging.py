@@ -58,7 +58,7 @@ def foreign_file(folder: Folder) -> str | None:
         if parts[0] == LOG or parts[-1].startswith("."):
             continue
         # Looked up for each file, after it was seen: other writers come and go meanwhile.
-        tokens = [_token(name) for name, _ in folder.subfolders(PREFIX)]
+        tokens = [_token(name) for name in folder.subfolders(PREFIX)]
         if not any(token in path for token in tokens) and folder.exists(path):
             return path
     return None
@@ -74,8 +74,8 @@ def _missing_folders(folder: Folder) -> list[Path]:
 
 def remove_abandoned(folder: Folder) -> None:
     """Remove what writers of a table that were killed have left behind."""
-    for name, age in folder.subfolders(PREFIX):
-        if _is_abandoned(folder, name, age):
+    for name in folder.subfolders(PREFIX):
+        if _is_abandoned(folder, name):
             _take_back(folder, _token(name))
 
 
@@ -83,14 +83,15 @@ def _token(name: str) -> str:
     return name.removeprefix(PREFIX).removesuffix(UNDONE)
 
 
-def _is_abandoned(folder: Folder, name: str, age: float) -> bool:
+def _is_abandoned(folder: Folder, name: str) -> bool:
     try:
         host, process = json.loads(folder.read(f"{name}/{OWNER}"))
     except (OSError, ValueError):
-        return age > ABANDONED_SECONDS
-    if host != socket.gethostname():
-        return age > ABANDONED_SECONDS
-    return not _is_running(process)
+        host, process = None, 0
+    if host == socket.gethostname():
+        return not _is_running(process)
+    age = folder.age(name)
+    return age is not None and age > ABANDONED_SECONDS
 
 
 def _is_running(process: int) -> bool:

@@ -22,6 +22,7 @@ from dmlkit.tables import (
     object_store,
     publish,
     read_table,
+    staging,
     write_table,
 )
 from dmlkit.tables.folders import find_folder, storage_options
@@ -140,6 +141,25 @@ def test_a_probe_that_a_killed_writer_left_is_in_nobodys_way(path: str) -> None:
     folder.write("_writing-probe-0123/owner.json", gone)
     write_table(frame(), path)
     assert not [name for name in objects(path) if "probe" in name]
+
+
+def test_how_old_a_write_of_another_machine_is_leaves_nothing_behind_also_when_it_is_killed(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find_folder(path)
+    folder.write("_writing-0123/owner.json", json.dumps(["elsewhere", 1]).encode())
+    age = folder.age("_writing-0123")
+    assert age is not None and age < 60
+    assert folder.age("_writing-012") is None
+    assert objects(path) == ["_writing-0123/owner.json"]
+    monkeypatch.setattr(type(folder), "remove", lambda *_: None)  # killed before it could
+    folder.age("_writing-0123")
+    monkeypatch.undo()
+    assert len(objects(path)) == 2
+    monkeypatch.setattr(staging, "_is_running", lambda _: False)
+    write_table(frame(), path)
+    left = [name for name in objects(path) if "_writing" in name]
+    assert left == ["_writing-0123/owner.json"]
 
 
 def test_a_commit_that_fails_takes_the_objects_back(
