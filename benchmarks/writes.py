@@ -30,7 +30,12 @@ from tests.tables.stores import make_bucket, s3_server, variables
 PARTITIONS, PART_ROWS = 5, 400
 ROWS = PARTITIONS * PART_ROWS
 #: What is written by which mode; a table is there before but for the first.
-MODES = {"create": "error", "append": "append", "overwrite": "overwrite"}
+MODES = {
+    "create": "error",
+    "append": "append",
+    "overwrite": "overwrite",
+    "partitions": "overwrite_partitions",
+}
 BASE, VICTIM, OTHER, LAST = 0, 1, 2, 3
 #: A writer that takes longer hangs.
 PATIENCE = 120.0
@@ -88,15 +93,15 @@ def run_trials(kills: int, seed: int, stores: Sequence[str]) -> list[Trial]:
 def trial(path: str, store: str, write: str, delay: float) -> Trial:
     """Let two processes write, kill one after a delay, and read what is there."""
     if write != "create":
-        assert _await(_start(BASE, path, "error")) == "done"
-    victim, other = (_start(batch, path, MODES[write], waits=True) for batch in (VICTIM, OTHER))
+        assert _await(_Writer(BASE, path, write, mode="error")) == "done"
+    victim, other = (_Writer(batch, path, write, waits=True) for batch in (VICTIM, OTHER))
     _let_go(victim, other)
     time.sleep(delay)
     victim.process.kill()
     ends = {VICTIM: _await(victim), OTHER: _await(other)}
     rows, committed = _rows_by_batch(path), len(_tokens(path))
     # One more write finds the orphans, and shows that the table can still be written to.
-    last = _await(_start(LAST, path, "append"))
+    last = _await(_Writer(LAST, path, write, mode="append"))
     unclear = "" if ends[OTHER] in ("done", "refused") and last == "done" else f"{ends} {last}"
     lost, half = judge(write, rows, ends)
     return Trial(
@@ -143,19 +148,21 @@ class _Writer:
     is killed as it takes it.
     """
 
-    def __init__(self, batch: int, path: str, mode: str, waits: bool) -> None:
+    def __init__(
+        self, batch: int, path: str, write: str, mode: str | None = None, waits: bool = False
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         self.told, tell = context.Pipe()
         environment = {name: value for name, value in os.environ.items() if name[:4] == "AWS_"}
+        options = {
+            "mode": MODES[write] if mode is None else mode,
+            "partition_by": "part" if write == "partitions" else None,
+        }
         self.process = context.Process(
-            target=_write, args=(batch, path, mode, waits, tell, environment)
+            target=_write, args=(batch, path, options, waits, tell, environment)
         )
         self.process.start()
         tell.close()
-
-
-def _start(batch: int, path: str, mode: str, waits: bool = False) -> _Writer:
-    return _Writer(batch, path, mode, waits)
 
 
 def _let_go(*writers: _Writer) -> None:
@@ -181,7 +188,12 @@ def _await(writer: _Writer) -> str:
 
 
 def _write(
-    batch: int, path: str, mode: Any, waits: bool, tell: Any, environment: dict[str, str]
+    batch: int,
+    path: str,
+    options: dict[str, Any],
+    waits: bool,
+    tell: Any,
+    environment: dict[str, str],
 ) -> None:
     """Write the rows of a batch (in a process of its own)."""
     os.environ.update(environment)
@@ -197,10 +209,10 @@ def _write(
         tell.recv()
     try:
         with dask.config.set(scheduler="synchronous"):
-            write_table(frame, path, mode=mode)
+            write_table(frame, path, **options)
         tell.send("done")
     except DmlkitError as error:
-        tell.send("refused" if mode == "error" else f"refused: {error}")
+        tell.send("refused" if options["mode"] == "error" else f"refused: {error}")
     except Exception as error:
         tell.send(f"failed: {error!r}")
 
@@ -208,17 +220,18 @@ def _write(
 def _part(number: int, batch: int) -> Any:
     import pandas as pd
 
-    return pd.DataFrame({"batch": batch, "row": np.arange(PART_ROWS) + number * PART_ROWS})
+    rows = np.arange(PART_ROWS) + number * PART_ROWS
+    return pd.DataFrame({"batch": batch, "row": rows, "part": 0})
 
 
 def _rows_by_batch(path: str) -> Counter[int]:
     from dmlkit.errors import MissingFileError
     from dmlkit.tables import read_table
-    from dmlkit.tables.commit import _is_table
+    from dmlkit.tables.commit import is_table
     from dmlkit.tables.folders import find_folder
 
     try:
-        if not _is_table(find_folder(path)):
+        if not is_table(find_folder(path)):
             return Counter()
         batches = read_table(path).batch.compute(scheduler="synchronous")
     except MissingFileError:
@@ -237,19 +250,19 @@ def _files_left(path: str) -> int:
 
 def _tokens(path: str) -> list[str]:
     """Return the token of each write that has been committed."""
-    from dmlkit.tables.commit import TOKEN, _is_table, _open
+    from dmlkit.tables.commit import TOKEN, is_table, open_table
     from dmlkit.tables.folders import find_folder
 
     folder = find_folder(path)
-    return [entry[TOKEN] for entry in _open(folder).history()] if _is_table(folder) else []
+    return [entry[TOKEN] for entry in open_table(folder).history()] if is_table(folder) else []
 
 
 def _undisturbed(root: str, kind: tuple[str, str]) -> float:
     """Return the seconds that a write takes when nobody is killed."""
     path = f"{root}/undisturbed-{'-'.join(kind)}"
     if kind[1] != "create":
-        _await(_start(BASE, path, "error"))
-    writers = [_start(batch, path, MODES[kind[1]], waits=True) for batch in (VICTIM, OTHER)]
+        _await(_Writer(BASE, path, kind[1], mode="error"))
+    writers = [_Writer(batch, path, kind[1], waits=True) for batch in (VICTIM, OTHER)]
     _let_go(*writers)
     began = time.monotonic()
     for writer in writers:

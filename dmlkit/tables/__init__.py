@@ -4,6 +4,7 @@ from dmlkit.tables.check import CheckedTable, check_table
 from dmlkit.tables.publish import WrittenTable, write_table
 from dmlkit.tables.read import read_table
 from dmlkit.tables.schema import Column, Schema
+from dmlkit.tables.vacuum import vacuum_table
 
 __all__ = [
     "CheckedTable",
@@ -12,5 +13,6 @@ __all__ = [
     "WrittenTable",
     "check_table",
     "read_table",
+    "vacuum_table",
     "write_table",
 ]

@@ -7,21 +7,31 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from dmlkit.errors import ConfigurationError, InputError, OutputError
 from dmlkit.tables.folders import Folder, storage_options
 
-__all__ = ["Mode", "Write", "check_target", "commit_files", "is_committed"]
+__all__ = [
+    "Mode",
+    "Write",
+    "check_target",
+    "commit_files",
+    "is_committed",
+    "is_table",
+    "open_table",
+    "partition_text",
+]
 
-Mode = Literal["error", "append", "overwrite"]
-MODES = ("error", "append", "overwrite")
+Mode = Literal["error", "append", "overwrite", "overwrite_partitions"]
+MODES = ("error", "append", "overwrite", "overwrite_partitions")
 #: How often a commit is tried when other writers are quicker.
 COMMIT_TRIES = 10
 #: Under this key of the commit's record a write finds itself again.
@@ -38,6 +48,12 @@ class Write:
     schema: pa.Schema
     partition_by: tuple[str, ...]
     mode: Mode
+    new_columns: bool = False
+
+    @property
+    def adds(self) -> bool:
+        """Whether rows that are there stay, all or some of them."""
+        return self.mode in ("append", "overwrite_partitions")
 
     def delta_schema(self) -> Any:
         """Return the schema in Delta Lake's types."""
@@ -61,7 +77,13 @@ def check_target(write: Write, foreign_file: str | None = None) -> Any:
     folder = write.folder.uri
     if write.mode not in MODES:
         raise ConfigurationError(f"mode is {write.mode!r}; it must be one of {', '.join(MODES)}.")
-    if not _is_table(write.folder):
+    if write.mode == "overwrite_partitions" and not write.partition_by:
+        raise ConfigurationError(
+            "mode='overwrite_partitions' replaces the partitions that the frame has rows of: say "
+            "by which columns the table is partitioned (partition_by=), or write all of it with "
+            "mode='overwrite'."
+        )
+    if not is_table(write.folder):
         if foreign_file:
             raise OutputError(
                 f"The folder {folder!r} holds files that are no Delta Lake table, such as "
@@ -71,11 +93,12 @@ def check_target(write: Write, foreign_file: str | None = None) -> Any:
     if write.mode == "error":
         raise OutputError(
             f"There is a table in {folder!r} already. Pass mode='append' to add rows to it, "
-            "mode='overwrite' to replace it, or write to another folder."
+            "mode='overwrite' to replace it ('overwrite_partitions': parts of it), or write to "
+            "another folder."
         )
-    table = _open(write.folder)
-    if write.mode == "append":
-        _check_same_columns(write, table)
+    table = open_table(write.folder)
+    if write.adds:
+        _check_columns(write, table)
     return table
 
 
@@ -100,8 +123,8 @@ def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
     OutputError
         The table can't be changed; it is as it was.
     """
-    if write.mode == "append" and files.empty and _is_table(write.folder):
-        return _open(write.folder).version()
+    if write.adds and files.empty and is_table(write.folder):
+        return open_table(write.folder).version()
     actions = [_add_action(file) for file in files.to_dict("records")]
     for attempt in range(COMMIT_TRIES):
         table = check_target(write)
@@ -124,22 +147,40 @@ def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
 
 def is_committed(folder: Folder, token: str) -> bool:
     """Tell whether the table holds a write, or has held it."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return False
     # The record of an old commit may be gone from the log while its files are still in use.
-    in_use = any(token in file for file in _open(folder).file_uris())
+    in_use = any(token in file for file in open_table(folder).file_uris())
     return in_use or _find_version(folder, token, None) is not None
 
 
+def partition_text(value: Any) -> str | None:
+    """Write a partition value as the Delta Lake protocol has it.
+
+    Examples
+    --------
+    >>> partition_text(True), partition_text("")
+    ('true', None)
+    """
+    if value is None or value == "":
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _commit(write: Write, table: Any, actions: list[AddAction], record: dict[str, str]) -> None:
-    if write.mode == "append" and table is not None:
+    if write.adds and table is not None:
+        there = {field.name for field in table.schema().fields}
+        if added := [each for each in write.delta_schema().fields if each.name not in there]:
+            table.alter.add_columns(added)  # a commit of its own: all rows that are there lack them
+        # What is replaced was there when it was looked at: others may have added to it since.
+        tries = 0 if write.mode == "overwrite_partitions" else None
         # The table as it was checked: the commit fails when its columns have changed since.
         table.create_write_transaction(
-            actions,
+            [*_replaced(write, table, actions), *actions],
             "append",
-            write.delta_schema(),
+            table.schema(),
             list(write.partition_by),
-            commit_properties=CommitProperties(custom_metadata=record),
+            commit_properties=CommitProperties(custom_metadata=record, max_commit_retries=tries),
         )
         return
     create_table_with_add_actions(
@@ -154,6 +195,22 @@ def _commit(write: Write, table: Any, actions: list[AddAction], record: dict[str
     )
 
 
+def _replaced(write: Write, table: Any, actions: list[AddAction]) -> list[RemoveAction]:
+    """Return what takes the files out of the table whose partitions are written anew."""
+    if write.mode != "overwrite_partitions":
+        return []
+    written = {
+        tuple(action.partition_values[key] for key in write.partition_by) for action in actions
+    }
+    removed = []
+    for file in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+        values = {key: partition_text(file[f"partition.{key}"]) for key in write.partition_by}
+        if tuple(values.values()) in written:
+            path, now = unquote(file["path"]), time.time_ns() // 1_000_000
+            removed.append(RemoveAction(path, True, now, file["size_bytes"], values))
+    return removed
+
+
 def _another_was_quicker(error: DeltaError) -> bool:
     return isinstance(error, CommitFailedError) or "already exists" in str(error)
 
@@ -164,14 +221,16 @@ def _add_action(file: dict[Any, Any]) -> AddAction:
     return AddAction(file["path"], file["bytes"], values, now, True, file["statistics"])
 
 
-def _is_table(folder: Folder) -> bool:
+def is_table(folder: Folder) -> bool:
+    """Tell whether there is a Delta Lake table in a folder."""
     try:
         return bool(DeltaTable.is_deltatable(folder.uri, storage_options(folder.uri)))
     except (DeltaError, OSError) as error:
         raise OutputError(f"{folder.uri!r} can't be looked at: {error}.") from None
 
 
-def _open(folder: Folder) -> Any:
+def open_table(folder: Folder) -> Any:
+    """Return the newest version of the table in a folder."""
     try:
         return DeltaTable(folder.uri, storage_options=storage_options(folder.uri))
     except (DeltaError, OSError) as error:
@@ -183,31 +242,37 @@ def _open(folder: Folder) -> Any:
 
 def _find_version(folder: Folder, token: str, versions_back: int | None) -> int | None:
     """Return the version that a write made, or None when it has not been committed."""
-    if not _is_table(folder):
+    if not is_table(folder):
         return None
-    entries = _open(folder).history(versions_back)
+    entries = open_table(folder).history(versions_back)
     return next((entry["version"] for entry in entries if entry.get(TOKEN) == token), None)
 
 
-def _check_same_columns(write: Write, table: Any) -> None:
+def _check_columns(write: Write, table: Any) -> None:
+    """Raise unless rows of the frame can stand beside those that are in the table."""
     there, new = _types(table.schema()), _types(write.delta_schema())
-    found = [f"{name!r} is not in the table" for name in new if name not in there]
-    found += [f"{name!r} is missing" for name in there if name not in new]
+    required = {field.name for field in table.schema().fields if not field.nullable}
+    beyond = [f"{name!r} is not in the table" for name in new if name not in there]
+    lacking = [name for name in there if name not in new]
+    found = [
+        *([] if write.new_columns else beyond),
+        *(f"{name!r} is missing" for name in lacking if name in required or not write.new_columns),
+    ]
     found += [
         f"{name!r} is {there[name]} in the table but {new[name]} in the frame"
         for name in there
         if name in new and there[name] != new[name]
     ]
     if found:
-        raise InputError(
-            f"Cannot append to {write.folder.uri!r}: {'; '.join(found)}. "
-            "Select, rename or astype the columns so that they match."
-        )
+        advice = "Select, rename or astype the columns so that they match."
+        if not write.new_columns:
+            advice += " With new_columns=True, rows are empty where they lack a column."
+        raise InputError(f"Cannot add to {write.folder.uri!r}: {'; '.join(found)}. {advice}")
     partition_by = tuple(table.metadata().partition_columns)
     if partition_by != write.partition_by:
         raise InputError(
             f"The table {write.folder.uri!r} has partition_by={list(partition_by)}: "
-            f"pass the same to append, not {list(write.partition_by)}."
+            f"pass the same to add to it, not {list(write.partition_by)}."
         )
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet
 
 from dmlkit.cluster import tell_rows
 from dmlkit.errors import InputError, OutputError
+from dmlkit.tables.commit import partition_text
 from dmlkit.tables.encodings import encodings_of
 from dmlkit.tables.folders import OWNER, Folder
 
@@ -198,15 +199,8 @@ def _split(
     rest = ordered.drop_columns(list(partition_by))
     for start, length in zip(np.cumsum(rows) - rows, rows, strict=True):
         first = ordered.slice(start, 1).select(list(partition_by)).to_pylist()[0]
-        values = {name: _as_text(value) for name, value in first.items()}
+        values = {name: partition_text(value) for name, value in first.items()}
         yield values, rest.slice(start, length)
-
-
-def _as_text(value: Any) -> str | None:
-    """Write a partition value as the Delta Lake protocol has it."""
-    if value is None or value == "":
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _folder_name(column: str, value: str | None) -> str:

@@ -59,6 +59,7 @@ def write_table(
     *,
     mode: Mode = "error",
     partition_by: str | Sequence[str] | None = None,
+    new_columns: bool = False,
 ) -> WrittenTable:
     """Compute a frame and publish it as a Delta Lake table.
 
@@ -74,11 +75,16 @@ def write_table(
     path : str
         A folder that all workers see, or a prefix in an object store such as
         ``s3://bucket/table``, for which client and workers have credentials in their environment.
-    mode : {"error", "append", "overwrite"}
-        What to do when there is a table. Overwritten files stay on disk for readers of older
-        versions until ``deltalake.DeltaTable(path).vacuum()``.
+    mode : {"error", "append", "overwrite", "overwrite_partitions"}
+        What to do when there is a table. ``"overwrite_partitions"`` replaces the partitions (the
+        combinations of values of `partition_by`) that the frame has rows of, and leaves others as
+        they are. Files that were replaced stay for readers of older versions until `vacuum_table`.
     partition_by : str or sequence of str, optional
         Columns whose values become folders (``day=2025-01-01/``): of few distinct values.
+    new_columns : bool
+        Add to a table also where only it or only the frame has some of the columns: rows without
+        them are empty there. Types never change, but with ``"overwrite"``, which takes all from
+        the frame. The table gets its columns in a commit of their own, right before the rows.
 
     Returns
     -------
@@ -90,7 +96,9 @@ def write_table(
         There is a table already, or the folder can't be written to, or two writers could not be
         kept apart in the store.
     InputError
-        A column has a type that Delta Lake can't hold, or (on append) not that of the table.
+        A column has a type that Delta Lake can't hold, or not that of the table that is added to.
+    ConfigurationError
+        `mode` is not known, or wants `partition_by`.
 
     Notes
     -----
@@ -113,7 +121,7 @@ def write_table(
     """
     frame = _as_columns(frame)
     keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by or ())
-    write = Write(find_folder(path), _arrow_schema(frame), keys, mode)
+    write = Write(find_folder(path), _arrow_schema(frame), keys, mode, new_columns)
     _check_keys(write)
     write.folder.check()
     check_target(write, foreign_file(write.folder))

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import dask
@@ -32,6 +34,7 @@ def read_table(
     quarantine: str | None = None,
     as_text: bool = False,
     partition_bytes: str | int | None = None,
+    version: int | str | datetime | None = None,
 ) -> Any:
     r"""Read a table lazily: Parquet, CSV, JSON lines or Delta Lake.
 
@@ -57,6 +60,9 @@ def read_table(
         Memory that a partition shall take; whole row groups or lines are put together up to it.
         Without it 128 MiB, or as few as 32 where there would be less than six partitions. A
         compressed text file is one partition.
+    version : int, str or datetime, optional
+        Of a Delta Lake table, an earlier version: its number (`WrittenTable.version`), or a time
+        such as ``"2026-03-01 12:00"``, in UTC where it has no zone, at which it was the newest.
 
     Returns
     -------
@@ -92,10 +98,19 @@ def read_table(
     np.float64(12.5)
     """
     size = None if partition_bytes is None else _bytes(partition_bytes)
-    source = find_source(path)
+    source = _at(find_source(path), version)
     if schema is not None:
         return _checked(source, schema, columns, filters, quarantine, size)
     return _read(source, columns, filters, size, as_text=as_text)
+
+
+def _at(source: Source, version: Any) -> Source:
+    if version is not None and source.format != "delta":
+        raise ConfigurationError(
+            f"version={version!r}, and {source.path!r} is no Delta Lake table: only these (such as "
+            "`write_table` writes) keep earlier versions. Leave it out."
+        )
+    return replace(source, version=version)
 
 
 def _read(

@@ -50,6 +50,8 @@ class Source:
         In order, without the protocol.
     format : str
         ``"parquet"``, ``"csv"``, ``"json"`` or ``"delta"`` (then `files` is empty).
+    version : int, str, datetime or None
+        Of a Delta Lake table: its number, or a time at which it was the newest.
     """
 
     path: str
@@ -57,6 +59,7 @@ class Source:
     location: str
     files: tuple[str, ...]
     format: str
+    version: Any = None
 
 
 def needed_for(path: str) -> str:

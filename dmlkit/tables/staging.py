@@ -16,7 +16,7 @@ from dmlkit.errors import OutputError
 from dmlkit.tables.commit import is_committed
 from dmlkit.tables.folders import OWNER, PREFIX, Folder, LocalFolder, owner
 
-__all__ = ["foreign_file", "remove_abandoned", "staged_write"]
+__all__ = ["foreign_file", "remove_abandoned", "staged_write", "unfinished"]
 
 LOG = "_delta_log"
 #: What the name of a folder ends with that tells of files which are being taken back.
@@ -58,10 +58,14 @@ def foreign_file(folder: Folder) -> str | None:
         if parts[0] == LOG or parts[-1].startswith("."):
             continue
         # Looked up for each file, after it was seen: other writers come and go meanwhile.
-        tokens = [_token(name) for name in folder.subfolders(PREFIX)]
-        if not any(token in path for token in tokens) and folder.exists(path):
+        if not any(token in path for token in unfinished(folder)) and folder.exists(path):
             return path
     return None
+
+
+def unfinished(folder: Folder) -> list[str]:
+    """Return the tokens of the writes that go on, or were killed."""
+    return [_token(name) for name in folder.subfolders(PREFIX)]
 
 
 def _missing_folders(folder: Folder) -> list[Path]:

@@ -12,12 +12,12 @@ KILLED, DONE = {VICTIM: "killed", OTHER: "done"}, {VICTIM: "done", OTHER: "done"
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_killed_writers_lose_duplicate_and_halve_nothing() -> None:
-    trials = run_trials(kills=3, seed=0, stores=["local"])
-    assert [trial.write for trial in trials] == ["create", "append", "overwrite"]
+    trials = run_trials(kills=4, seed=0, stores=["local"])
+    assert [trial.write for trial in trials] == ["create", "append", "overwrite", "partitions"]
     for trial in trials:
         found = (trial.rows_lost, trial.rows_duplicated, trial.half_writes, trial.files_left)
         assert (found, trial.unclear) == ((0, 0, 0, 0), ""), trial
-    assert as_table(trials).row_count == 3
+    assert as_table(trials).row_count == 4
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def test_killed_writers_lose_duplicate_and_halve_nothing() -> None:
         ("overwrite", {VICTIM: ROWS}, KILLED, 0, 0),
         ("overwrite", {BASE: ROWS}, KILLED, ROWS, 0),
         ("overwrite", {VICTIM: ROWS, OTHER: ROWS}, KILLED, 0, 1),
+        ("partitions", {VICTIM: ROWS, OTHER: ROWS}, DONE, 0, 1),
         ("create", {}, KILLED, ROWS, 0),
         ("create", {}, {VICTIM: "killed", OTHER: "refused"}, 0, 0),
     ],

@@ -23,6 +23,7 @@ from dmlkit.tables import (
     publish,
     read_table,
     staging,
+    vacuum_table,
     write_table,
 )
 from dmlkit.tables.folders import find_folder, storage_options
@@ -70,6 +71,25 @@ def test_a_table_is_written_added_to_and_replaced(path: str) -> None:
     assert numbers(path) == list(range(5))
     assert read_table(path, filters=[("shop", "==", "shop 1")]).number.compute().tolist() == [1, 4]
     assert not [name for name in objects(path) if "_writing" in name]
+
+
+def test_partitions_are_replaced_earlier_versions_read_and_old_files_removed(path: str) -> None:
+    write_table(frame(), path, partition_by="shop")
+    again = pd.DataFrame({"number": [100], "shop": ["shop 1"], "more": [1.5]})
+    write_table(
+        frame(again, 1),
+        path,
+        mode="overwrite_partitions",
+        partition_by="shop",
+        new_columns=True,
+    )
+    kept = [number for number in range(20) if number % 3 != 1]
+    assert numbers(path) == [*kept, 100]
+    assert sorted(read_table(path, version=0).number.compute()) == list(range(20))
+    assert vacuum_table(path) == []
+    assert len(vacuum_table(path, older_than="0h")) == 3
+    assert len([name for name in objects(path) if name.endswith(".parquet")]) == 7
+    assert numbers(path) == [*kept, 100]
 
 
 def test_workers_write_with_credentials_of_their_own_environment(
