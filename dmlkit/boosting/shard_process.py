@@ -23,6 +23,7 @@ from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.memory_kills import be_ended_first
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.rounds import boost
+from dmlkit.boosting.wire import receive, send
 
 __all__ = ["BEAT", "Orders", "serve"]
 
@@ -176,7 +177,7 @@ class _Worker:
 
     def say(self, what: str, content: Any = None) -> None:
         with self._sending:
-            self._connection.send((what, content))
+            send(self._connection, (what, content))
 
     def wait_for(self, what: str) -> Any:
         came, content = self._came.get()
@@ -197,7 +198,7 @@ class _Worker:
     def _receive(self) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                self._came.put(self._connection.recv())
+                self._came.put(receive(self._connection))
         os._exit(0)
 
     def _beat(self) -> None:
