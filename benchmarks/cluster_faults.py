@@ -95,34 +95,42 @@ FAULTS: dict[str, Callable[[Client, str, int], None]] = {
 
 
 def strike(
-    client: Client, faults: Sequence[tuple[int, Callable[[Client, str, int], None]]]
+    client: Client,
+    faults: Sequence[tuple[int, Callable[[Client, str, int], None]]],
+    *,
+    beside: bool = False,
 ) -> threading.Thread:
-    """Do faults to the last of the workers, each once its round of a training is told.
+    """Do faults to the last of the workers that train, each once its round of a training is told.
 
     Parameters
     ----------
     client : distributed.Client
     faults : sequence of (int, callable)
         By rounds, ascending.
+    beside : bool
+        Do them to the last of the others instead, whose threads one that trains has.
     """
     # One that was frozen before, and not noticed yet, does not answer.
     workers = client.run(os.getpid, on_error="ignore")
     told = threading.Condition()
-    rounds = 0
+    rounds = -1
+    train: set[str] = set()
 
     def hear(event: Any) -> None:
-        nonlocal rounds
-        if event[1].get("kind") == "training-round":
-            with told:
+        nonlocal rounds, train
+        with told:
+            if event[1].get("kind") == "training-attempt":
+                train, rounds = set(event[1]["workers"]), max(rounds, 0)
+            if event[1].get("kind") == "training-round":
                 rounds = event[1]["round"]
-                told.notify_all()
+            told.notify_all()
 
     def act() -> None:
         for number, fault in faults:
             with told:
                 reached = told.wait_for(lambda number=number: rounds >= number, timeout=60)
             if reached:
-                worker = max(workers)
+                worker = max(set(workers) - train if beside else train)
                 fault(client, worker, workers[worker])
 
     client.subscribe_topic("dmlkit", hear)

@@ -1,8 +1,9 @@
 """Trainings under faults, by a seeded schedule: which end well, and what a fault costs.
 
-``python -m benchmarks.faults [--runs 100] [--seed 0] [--json FILE]``. In each run something befalls
-a worker, or a process of it, while data is loaded or in some round. The model must be that of the
-undisturbed run, to the byte.
+``python -m benchmarks.faults [--runs 100] [--seed 0] [--shards 3] [--json FILE]``. In each run
+something befalls a worker, or a process of it, while data is loaded or in some round. The model
+must be that of the undisturbed run, to the byte. With ``--shards 1`` one process trains with the
+threads of all workers, and half of what befalls workers befalls one of those beside.
 """
 
 import argparse
@@ -35,7 +36,6 @@ PARAMETERS: dict[str, Any] = {
     "max_depth": 5,
     "subsample": 0.8,
     "eval_metric": "auc",
-    "shards": WORKERS,
     "worker_timeout": 5.0,
 }
 
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=WORKERS)
     parser.add_argument("--json")
     options = parser.parse_args(arguments)
     random = np.random.default_rng(options.seed)
@@ -65,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     last = PARAMETERS["n_estimators"]
     with connect(workers=WORKERS, threads=1, memory="1GiB") as client:
         dask.config.set({"distributed.deploy.lost-worker-timeout": "15s"})
-        expected = raw(trained())
+        expected = raw(trained(options.shards))
         while len(runs) < options.runs:
             fault = list(FAULTS)[len(runs) % len(FAULTS)]
             at_round = int(random.choice([0, 1, random.integers(2, last), last - 1]))
-            runs.append(one_run(client, fault, at_round, expected))
+            beside = options.shards < WORKERS and "worker" in fault and bool(random.integers(2))
+            runs.append(one_run(client, fault, at_round, expected, options.shards, beside=beside))
             print(*runs[-1], flush=True)
             whole_again(client)
     Console().print(as_table(runs))
@@ -91,20 +93,22 @@ def whole_again(client: Client) -> None:
         time.sleep(1)
 
 
-def one_run(client: Client, fault: str, at_round: int, expected: bytes) -> Run:
+def one_run(
+    client: Client, fault: str, at_round: int, expected: bytes, shards: int, *, beside: bool
+) -> Run:
     """Train while a fault happens; tell what came of it."""
     found: list[Any] = []
 
     def train() -> None:
         try:
-            found.append(trained())
+            found.append(trained(shards))
         except Exception as error:
             found.append(error)
 
     thread = threading.Thread(target=train, daemon=True)
     began = time.monotonic()
     thread.start()
-    struck = strike(client, [(at_round, FAULTS[fault])])
+    struck = strike(client, [(at_round, FAULTS[fault])], beside=beside)
     thread.join(HANG)
     seconds = time.monotonic() - began
     struck.join(HANG)
@@ -118,14 +122,15 @@ def one_run(client: Client, fault: str, at_round: int, expected: bytes) -> Run:
     else:
         outcome = "complete" if raw(found[0]) == expected else "another model"
         lost = sum(restart.seconds_lost or 0.0 for restart in found[0].restarts_)
-    return Run(fault, at_round, outcome, round(seconds, 2), round(lost, 2))
+    name = f"{fault} beside" if beside else fault
+    return Run(name, at_round, outcome, round(seconds, 2), round(lost, 2))
 
 
-def trained() -> XGBClassifier:
+def trained(shards: int) -> XGBClassifier:
     """Train on a table that is computed anew, which takes a second or so."""
     table = dd.from_map(part, range(PARTS), meta=part(0, 0).iloc[:0])
     X, y = table[FEATURES], table["label"]
-    return XGBClassifier(**PARAMETERS).fit(X, y, eval_set=[(X, y)])
+    return XGBClassifier(**PARAMETERS, shards=shards).fit(X, y, eval_set=[(X, y)])
 
 
 def part(number: int, rows: int = PART_ROWS) -> pd.DataFrame:

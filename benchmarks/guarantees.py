@@ -21,7 +21,7 @@ from xgboost import dask as xgboost_dask
 
 from benchmarks.measure import versions_of, write_results
 from dmlkit import connect, read_table, write_table
-from dmlkit.boosting import XGBClassifier, shards
+from dmlkit.boosting import XGBClassifier
 
 ROWS = 40_000
 FEATURES = ["amount", "hour"]
@@ -69,12 +69,10 @@ def auc_of_a_round(client: Any) -> Line:
     """Compare the metrics that early stopping goes by with the exact ones, rows by segment."""
     frame = payments()
     table = dd.from_pandas(frame, npartitions=2, sort=False)
-    shards.ROWS_FOR_ONE_WORKER = 0  # on both workers, small as the table is
-    model = XGBClassifier(n_estimators=20, eval_metric=["auc", "aucpr"], **PARAMETERS)
+    model = XGBClassifier(n_estimators=20, eval_metric=["auc", "aucpr"], shards=2, **PARAMETERS)
     X, y = table[FEATURES], table["fraud"]
     model.fit(X, y, eval_set=[(X, y)])
     own = model.evals_result()["validation_0"]
-    shards.ROWS_FOR_ONE_WORKER = 300_000
     matrix = xgboost_dask.DaskQuantileDMatrix(client, X, y)
     parameters = {**PARAMETERS, "objective": "binary:logistic", "eval_metric": ["auc", "aucpr"]}
     found = xgboost_dask.train(client, parameters, matrix, 20, evals=[(matrix, "table")])

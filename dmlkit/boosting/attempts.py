@@ -69,8 +69,8 @@ class Sight:
     failures : tuple of Failure
     gone, silent : tuple of str
         Workers of the attempt that left, and those that gave no sign for too long.
-    started : bool
-        All processes found each other, or are about to.
+    loaded : bool
+        All processes have their rows.
     stalled : bool
         All processes are alive, and each has been waiting for the others for too long.
     """
@@ -82,7 +82,7 @@ class Sight:
     failures: tuple[Failure, ...]
     gone: tuple[str, ...]
     silent: tuple[str, ...]
-    started: bool
+    loaded: bool
     stalled: bool
 
 
@@ -91,6 +91,7 @@ class _Attempt:
     shards: int
     token: str
     ready: set[int] = field(default_factory=set)
+    loaded: set[int] = field(default_factory=set)
     finished: set[int] = field(default_factory=set)
     reported: dict[str, float] = field(default_factory=dict)
     #: For each rank, when that was told and since when it has been waiting.
@@ -144,7 +145,9 @@ class _Attempts:
         elif kind == "done":
             attempt.finished.add(rank)
             attempt.result = content or attempt.result
-        elif kind != "built":
+        elif kind == "built":
+            attempt.loaded.add(rank)
+        else:
             attempt.failures.append(Failure(kind, worker, content))
 
 
@@ -207,9 +210,9 @@ def _look(
     attempt = _attempts(dask_scheduler).running[token]
     attempt.looked = time.monotonic()
     there = dask_scheduler.workers
-    started = len(attempt.ready) >= attempt.shards
-    # Before the start, any worker may hold rows that others wait for.
-    asked = set(workers) if started else set(workers) | set(there)
+    loaded = len(attempt.loaded) >= attempt.shards
+    # Until then, any worker may hold rows that others wait for.
+    asked = set(workers) if loaded else set(workers) | set(there)
     done = attempt.result is not None and len(attempt.finished) >= attempt.shards
     return Sight(
         rounds=attempt.rounds,
@@ -223,7 +226,7 @@ def _look(
             for worker in sorted(asked)
             if worker in there and _is_silent(there[worker], attempt.reported.get(worker), silence)
         ),
-        started=started,
+        loaded=loaded,
         stalled=not done and _is_stalled(attempt, silence),
     )
 

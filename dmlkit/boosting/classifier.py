@@ -57,7 +57,8 @@ class XGBClassifier(ScoredClassifier, XGBModel):
         Seconds without a sign of life after which a worker is taken for frozen or cut off.
     shards : int, optional
         Ranges that the rows are cut into, each trained on by a process of its own; left out, one
-        for each worker. A number given makes the model the same on any number of workers.
+        for each machine, with the threads of all its workers. A number given makes the model the
+        same on any workers.
     external_memory : bool or "auto"
         Keep rows and bins in files of the workers and not in their memory. With ``"auto"``, where
         they would not fit into it (`plan` tells).

@@ -19,7 +19,15 @@ from dmlkit.boosting.attempts import Failure, Sight
 from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
 from dmlkit.boosting.frozen import evict_frozen
 from dmlkit.boosting.hosted_shard import HostOrders
-from dmlkit.boosting.placement import brought, by_shard, spread
+from dmlkit.boosting.placement import (
+    Seat,
+    at_seats,
+    brought,
+    by_shard,
+    machines_for,
+    process_count,
+    seats,
+)
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.reach import cause_of_stall
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
@@ -54,7 +62,7 @@ def train(
     endurance: Endurance,
     start: Checkpoint | None = None,
 ) -> tuple[Trained, tuple[Restart, ...]]:
-    """Train, with a shard of the rows for each worker; small tables in one shard.
+    """Train, with a shard of the rows for each machine; small tables in one shard.
 
     The rows of a shard depend on their order alone, not on partitions or on where they lie. Where
     a process is ended for want of memory, rows and bins go to files, which makes the same model.
@@ -81,20 +89,18 @@ def train(
     """
     workers = _workers(client)
     rows = [table.summary.rows for table in (data, *evaluations.values())]
-    shards = endurance.shards or shard_count(rows, len(workers))
+    machines = machines_for(plan, client, workers)
+    shards = endurance.shards or shard_count(rows, process_count(machines, client.nthreads()))
     shards = min(shards, *(table.most_shards for table in (data, *evaluations.values())))
-    threads = max(1, min(_threads(client, workers)) // -(-shards // len(workers)))
     restarts = Restarts(client, endurance)
     checkpoint = None if start is None else start.to_bytes()
     while True:
-        placed = spread(shards, workers)
+        placed = seats(shards, machines, client.nthreads())
         if plan.external_memory:
             timeout = endurance.worker_timeout
             data, evaluations = brought(data, evaluations, shards, placed, client, timeout)
         attempt = _Attempt(
-            HostOrders(
-                uuid.uuid4().hex, plan, checkpoint, shards, threads, endurance.worker_timeout
-            ),
+            HostOrders(uuid.uuid4().hex, plan, checkpoint, shards, 1, endurance.worker_timeout),
             placed,
             client,
             endurance,
@@ -107,6 +113,7 @@ def train(
         restarts.add(ended, attempt.rounds, checkpoint)
         patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
         workers = _wait_for_workers(client, len(workers), patience, restarts)
+        machines = machines_for(plan, client, workers)
         if endurance.may_use_files and not plan.external_memory and _was_memory(ended, client):
             plan = replace(plan, external_memory=True)
             data, evaluations = in_files(data, evaluations, client, endurance.worker_timeout)
@@ -117,7 +124,7 @@ class _Attempt:
     """One go at a training, from the last checkpoint until its end or the first failure."""
 
     orders: HostOrders
-    placed: Mapping[str, Sequence[int]]
+    placed: Sequence[Seat]
     client: Client
     endurance: Endurance
     checkpoint: bytes | None = field(init=False)
@@ -130,25 +137,25 @@ class _Attempt:
 
     def run(self, shards: Sequence[Any], restarts: Restarts) -> Trained | Failure:
         """Return the model, or why there is none yet."""
-        count = sum(len(ranks) for ranks in self.placed.values())
         try:
-            attempts.begin(self.client, self.orders.token, count)
-            spread = {worker: len(ranks) for worker, ranks in self.placed.items()}
+            attempts.begin(self.client, self.orders.token, self.orders.shards)
+            spread = {seat.worker: len(seat.ranks) for seat in self.placed}
             restarts.attempt(self.orders.token, self.orders.plan, spread)
+            pieces = at_seats(shards, self.placed, self.orders.plan, self.client)
         except Exception as error:
             raise _scheduler_lost(error, restarts) from error
         futures = {
-            worker: self.client.submit(
+            seat.worker: self.client.submit(
                 train_shards,
-                self.orders,
-                [(rank, *shards[rank]) for rank in ranks],
-                workers=[worker],
+                replace(self.orders, threads=seat.threads),
+                [(rank, *pieces[rank]) for rank in seat.ranks],
+                workers=[seat.worker],
                 allow_other_workers=False,
                 pure=False,
                 retries=0,
                 key=f"train-shards-{self.orders.token}-{number}",
             )
-            for number, (worker, ranks) in enumerate(self.placed.items())
+            for number, seat in enumerate(self.placed)
         }
         try:
             return self._follow(futures, restarts)
@@ -176,7 +183,7 @@ class _Attempt:
             sight = attempts.look(
                 self.client,
                 self.orders.token,
-                list(self.placed),
+                [seat.worker for seat in self.placed],
                 self._seen,
                 self.endurance.worker_timeout,
             )
@@ -210,7 +217,7 @@ class _Attempt:
     def _stall(self, sight: Sight) -> Failure | None:
         """Look after the links between workers where nothing goes on."""
         patience = self.endurance.worker_timeout
-        waits_for_rows = not sight.started and time.monotonic() - self._links_seen > patience
+        waits_for_rows = not sight.loaded and time.monotonic() - self._links_seen > patience
         if not (sight.stalled or waits_for_rows):
             return None
         self._links_seen = time.monotonic()
@@ -264,11 +271,6 @@ def _workers(client: Client) -> list[str]:
             )
         time.sleep(LOOK)
     return sorted(info, key=lambda address: (str(info[address]["name"]), address))
-
-
-def _threads(client: Client, workers: Sequence[str]) -> list[int]:
-    known = client.nthreads()
-    return [known.get(worker, 1) for worker in workers]
 
 
 def _was_let_go(failure: Failure, client: Client) -> bool:

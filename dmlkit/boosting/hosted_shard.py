@@ -19,6 +19,7 @@ from dask.utils import format_bytes
 from distributed.comm import get_address_host
 
 from dmlkit.boosting.checkpoint import Checkpoint
+from dmlkit.boosting.far_rows import Fetch, fetched
 from dmlkit.boosting.launcher import start_process
 from dmlkit.boosting.matrices import batch_rows, batches
 from dmlkit.boosting.memory import bytes_of_bins
@@ -26,10 +27,11 @@ from dmlkit.boosting.memory_kills import count_memory_kills
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.shard_process import Orders
 from dmlkit.boosting.shards import Piece
+from dmlkit.boosting.wire import receive, send
 
 __all__ = ["HostOrders", "HostedShard", "Rows", "start_shard"]
 
-#: (part, its rows, start, stop)
+#: (part or `FarPart`, its rows, start, stop)
 Rows = Sequence[tuple[Any, int, int, int]]
 
 
@@ -72,6 +74,7 @@ class HostedShard:
     batch_rows: int
     wake: threading.Event
     cache: Path | None
+    fetch: Fetch
     rows: int = 0
     ended: bool = False
     failed: bool = False
@@ -85,7 +88,7 @@ class HostedShard:
     def say(self, what: str, content: Any = None) -> None:
         """Tell the process something."""
         with contextlib.suppress(OSError):  # it ended; the listening thread tells
-            self.connection.send((what, content))
+            send(self.connection, (what, content))
 
     def take_news(self) -> list[tuple[str, int, Any]]:
         """Return what happened since the last call."""
@@ -114,7 +117,7 @@ class HostedShard:
         """Act on what the process tells, until it ends (a thread of its own)."""
         try:
             while True:
-                what, content = self.connection.recv()
+                what, content = receive(self.connection)
                 self._heard = time.monotonic()
                 if what != "beat" or not content:
                     self._worked = self._heard
@@ -124,7 +127,7 @@ class HostedShard:
                     ]
                     self._passes[content] = self._pass(pieces)
                 if what in ("rows", "next"):
-                    self.say("batch", next(self._passes[content], None))
+                    self._give(content)
                 elif what != "beat":
                     self._note(what, content)
         except (EOFError, OSError):
@@ -140,10 +143,20 @@ class HostedShard:
             why = "by a signal" if self.cache is None else _left_on_disk(self.cache.parent)
             self.fail("died", f"its training process was killed ({why}) or crashed")
 
+    def _give(self, table: str | None) -> None:
+        """Give the next batch of a table, or None after the last one."""
+        try:
+            batch = next(self._passes[table], None)
+        except Exception as error:
+            self.fail("task", str(error))
+            self.kill()
+            return
+        self.say("batch", batch)
+
     def _pass(self, pieces: list[Piece]) -> Iterator[Any]:
         """Give the rows in batches; of those in files, say where they are, for all at once."""
         if self.cache is None:
-            return batches(pieces, self.batch_rows)
+            return batches(fetched(pieces, self.fetch), self.batch_rows)
         return iter([[replace(piece, part=piece.part.place) for piece in pieces]])
 
     def _of(self, table: str | None) -> Rows:
@@ -177,6 +190,7 @@ def start_shard(
     training: Rows,
     evaluations: Mapping[str, Rows | None],
     wake: threading.Event,
+    fetch: Fetch,
 ) -> HostedShard:
     """Start the process of a shard, and listen to it.
 
@@ -190,6 +204,8 @@ def start_shard(
         None stands for the training rows.
     wake : threading.Event
         Set when there is news that should not wait.
+    fetch : callable
+        Returns the content of a `FarPart`.
     """
     connection, process = start_process()
     own = {name: rows for name, rows in evaluations.items() if rows is not None}
@@ -199,7 +215,7 @@ def start_shard(
     size = batch_rows(len(orders.plan.features))
     rows = sum(stop - start for _, _, start, stop in training)
     shard = HostedShard(
-        rank, connection, process, tables, orders.plan.rounds, size, wake, cache, rows
+        rank, connection, process, tables, orders.plan.rounds, size, wake, cache, fetch, rows
     )
     threading.Thread(target=shard.listen, name=f"dmlkit-shard-{rank}", daemon=True).start()
     checkpoint = None if orders.checkpoint is None else Checkpoint.from_bytes(orders.checkpoint)

@@ -61,14 +61,16 @@ class MemoryPlan:
     ----------
     rows, features : int
         Of the training table.
-    workers : int
+    processes : int
         Those that train.
+    team : int
+        The workers of a machine whose rows and threads each of them has.
     limit : int
         Of the worker that may take the least; 0 without one.
     room : int
-        For this worker and the process beside it together; 0 where it is not known.
+        For a worker and its part of the process together; 0 where it is not known.
     raw : int
-        Rows as they come, four bytes a value, of all tables.
+        Rows as they come, four bytes a value, of all tables: those of each worker.
     loading : int
         Copies of partitions while they are loaded.
     batch : int
@@ -88,7 +90,8 @@ class MemoryPlan:
 
     rows: int
     features: int
-    workers: int
+    processes: int
+    team: int
     limit: int
     room: int
     raw: int
@@ -120,24 +123,24 @@ class MemoryPlan:
     @property
     def sketches(self) -> int:
         """What the process holds to find the bins of all columns."""
-        rows = -(-self.rows // max(self.workers, 1))
+        rows = -(-self.rows // max(self.processes, 1))
         return self.features * min(SKETCH_OF_ROW * rows, SKETCH)
 
     @property
     def kept(self) -> int:
         """Rows that the process keeps while it builds its matrix, where they are few."""
-        few = self.raw // VALUE <= KEPT_VALUES and not self.external_memory
-        return self.raw if few else 0
+        raw = self.raw * self.team
+        return raw if raw // VALUE <= KEPT_VALUES and not self.external_memory else 0
 
     @property
     def peak(self) -> int:
-        """The most that both take."""
-        return self.of_worker + self.of_process
+        """The most that a process and the workers of its machine take together."""
+        return self.team * self.of_worker + self.of_process
 
     @property
     def on_disk(self) -> int:
-        """What is kept in files of the worker."""
-        return self.raw + self.bins if self.external_memory else 0
+        """What is kept in files of the worker that trains."""
+        return self.team * self.raw + self.bins if self.external_memory else 0
 
     @property
     def fits(self) -> bool:
@@ -150,7 +153,7 @@ class MemoryPlan:
 
     @property
     def _both_fit(self) -> bool:
-        return not self.room or self.peak <= SHARE_OF_ROOM * self.room
+        return not self.room or self.peak <= SHARE_OF_ROOM * self.team * self.room
 
     @property
     def advice(self) -> str:
@@ -168,11 +171,19 @@ class MemoryPlan:
         if not self._both_fit:
             needed = format_bytes(int(self.peak / SHARE_OF_ROOM))
             return (
-                f"It does not fit: a worker and the process that trains need {needed} together of "
-                "their machine or container. Give them that, or start more workers elsewhere."
+                f"It does not fit: {self._both} need {needed} together of their machine or "
+                "container. Give them that, or start more workers elsewhere."
             )
         needed = format_bytes(int(self.of_worker / SHARE_OF_LIMIT))
         return f"It does not fit: give each worker {needed}, or start more of them."
+
+    @property
+    def _both(self) -> str:
+        return f"{self._workers} and the process that trains"
+
+    @property
+    def _workers(self) -> str:
+        return "a worker" if self.team == 1 else f"{self.team:,} workers of a machine"
 
     def in_files(self) -> "MemoryPlan":
         """Return the plan of the same training with external memory."""
@@ -195,16 +206,17 @@ class MemoryPlan:
         where = "in files" if self.external_memory else "in memory"
         return [
             ("rows x features", f"{self.rows:,} x {self.features:,}"),
-            ("workers that train", f"{self.workers:,}, limit of the smallest: {limit}"),
-            (f"rows on each, {where}", format_bytes(self.raw)),
-            (f"bins on each, {where}", format_bytes(self.bins)),
-            ("gradients and the like on each", format_bytes(self.gradients)),
-            ("histograms on each", format_bytes(self.histograms)),
+            ("processes that train", f"{self.processes:,}, each for {self._workers}"),
+            ("limit of the smallest worker", limit),
+            (f"rows of each worker, {where}", format_bytes(self.raw)),
             ("partitions while they are loaded", format_bytes(self.loading)),
+            ("a worker at its peak", format_bytes(self.of_worker)),
+            (f"bins of each process, {where}", format_bytes(self.bins)),
+            ("gradients and the like of each", format_bytes(self.gradients)),
+            ("histograms of each", format_bytes(self.histograms)),
             ("a batch while matrices are built", format_bytes(self.batch)),
             ("sent by each in a round", format_bytes(self.allreduce)),
-            ("the worker at its peak", format_bytes(self.of_worker)),
-            ("the process that trains beside it", format_bytes(self.of_process)),
+            ("a process that trains, at its peak", format_bytes(self.of_process)),
             ("advice", self.advice),
         ]
 
@@ -225,8 +237,9 @@ def plan_memory(
     evaluations: Sequence[TableSize],
     parameters: Mapping[str, Any],
     *,
-    workers: int,
+    processes: int,
     limit: int,
+    team: int = 1,
     room: int = 0,
     threads: int = 1,
     outputs: int = 1,
@@ -239,12 +252,14 @@ def plan_memory(
     evaluations : sequence of TableSize
     parameters : mapping
         Of an estimator: `max_bin` and `max_depth` count.
-    workers : int
+    processes : int
         Those that train.
     limit : int
         Bytes that the worker with the least may take; 0 without a limit.
+    team : int
+        The workers of a machine whose rows and threads a process has.
     room : int
-        Bytes that are there for it and the process beside it; 0 where that is not known.
+        Bytes that are there for a worker and its part of the process; 0 where it is not known.
     threads : int
         Of each worker.
     outputs : int
@@ -252,14 +267,14 @@ def plan_memory(
 
     Examples
     --------
-    >>> plan = plan_memory(TableSize(10_000_000, 40), [], {}, workers=2, limit=2 * 2**30)
+    >>> plan = plan_memory(TableSize(10_000_000, 40), [], {}, processes=2, limit=2 * 2**30)
     >>> plan.raw, plan.bins, plan.fits
     (800000000, 440000000, True)
     """
     bins = int(parameters.get("max_bin") or 256)
     depth = int(parameters.get("max_depth") or 6)
     tables = [training, *evaluations]
-    rows = [-(-table.rows // workers) for table in tables]
+    rows = [-(-table.rows // processes) for table in tables]
     values = sum(count * table.features for count, table in zip(rows, tables, strict=True))
     histogram = training.features * bins * BIN
     nodes = min(1 << depth, max(rows[0], 1))
@@ -267,10 +282,11 @@ def plan_memory(
     return MemoryPlan(
         rows=training.rows,
         features=training.features,
-        workers=workers,
+        processes=processes,
+        team=team,
         limit=limit,
         room=room,
-        raw=values * VALUE,
+        raw=-(-values // team) * VALUE,
         loading=COPIES_OF_PARTITION * threads * max(table.partition_bytes for table in tables),
         batch=batch,
         bins=sum(
@@ -280,7 +296,7 @@ def plan_memory(
         page=bytes_of_bins(min(rows[0], batch_rows(training.features)), training.features, bins),
         gradients=sum(rows) * ROW * outputs,
         # The nodes of a tree, and those of a level once more for each thread that fills them.
-        histograms=histogram * (nodes + threads * nodes // 2),
+        histograms=histogram * (nodes + team * threads * nodes // 2),
         # One of two children is counted, the other is what is left of its parent.
-        allreduce=histogram * nodes // 2 * outputs if workers > 1 else 0,
+        allreduce=histogram * nodes // 2 * outputs if processes > 1 else 0,
     )

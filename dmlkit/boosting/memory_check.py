@@ -6,6 +6,7 @@ from typing import Any
 from distributed import Client
 
 from dmlkit.boosting.memory import MemoryPlan, TableSize, plan_memory
+from dmlkit.boosting.placement import team_size
 from dmlkit.boosting.planning import Trainable
 from dmlkit.boosting.shards import shard_count
 from dmlkit.boosting.training_data import TrainingData
@@ -64,12 +65,15 @@ def plan_on_workers(
         Trees of a round.
     """
     rows = [table.rows for table in tables]
-    shards = parameters.get("shards") or shard_count(rows, there.workers)
+    alone = parameters.get("device") == "cuda"  # a process for each GPU
+    most = there.workers // (1 if alone else team_size(there.together, there.threads))
+    processes = max(1, min(parameters.get("shards") or shard_count(rows, most), there.workers))
     return plan_memory(
         tables[0],
         tables[1:],
         parameters,
-        workers=max(1, min(shards, there.workers)),
+        processes=processes,
+        team=1 if alone else max(1, min(there.together, there.workers // processes)),
         limit=there.limit,
         room=there.room,
         threads=there.threads,

@@ -226,7 +226,8 @@ class XGBModel:
                     check_evaluation(other, found, data)
             tables[f"validation_{number}"] = found
         base = Start() if xgb_model is None else start_from(xgb_model, data.features)
-        if not files and is_too_large([data, *tables.values()], given, task, client):
+        on_device = {**given, "device": device.name}
+        if not files and is_too_large([data, *tables.values()], on_device, task, client):
             files = True
             data, tables = in_files(data, tables, client, patience)
         plan = plan_of(given, task, device.name, data, tables, base, files)

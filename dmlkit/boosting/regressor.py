@@ -48,7 +48,7 @@ class XGBRegressor(ScoredRegressor, XGBModel):
     Notes
     -----
     The leaves of ``"reg:absoluteerror"`` and ``"reg:quantileerror"`` are quantiles. With several
-    shards (more than 300,000 rows on more than one worker), XGBoost takes the mean of the shards'
+    shards (more than 300,000 rows on more than one machine), XGBoost takes the mean of the shards'
     quantiles, which is close where each shard has rows like the others'; ``shards=1`` is exact.
 
     References

@@ -10,6 +10,7 @@ from distributed.utils import sync
 from distributed.worker import thread_state
 
 from dmlkit.boosting.attempts import report_from
+from dmlkit.boosting.far_rows import check_length, fetcher
 from dmlkit.boosting.hosted_shard import HostedShard, HostOrders, Rows, start_shard
 
 __all__ = ["train_shards"]
@@ -34,12 +35,13 @@ def train_shards(
         None stands for the training rows.
     """
     link = _Link(orders)
+    fetch = fetcher(2 * orders.silence)
     distributed.secede()
     hosted: list[HostedShard] = []
     try:
         for rank, training, evaluations in shards:
             _check_lengths([training, *(rows for rows in evaluations.values() if rows)])
-            hosted.append(start_shard(orders, rank, training, evaluations, link.wake))
+            hosted.append(start_shard(orders, rank, training, evaluations, link.wake, fetch))
         _host(hosted, orders, link)
     finally:
         for shard in hosted:
@@ -101,11 +103,6 @@ class _Link:
 
 
 def _check_lengths(tables: Sequence[Rows]) -> None:
-    """Raise if a part that was computed again has other rows than the first time."""
     for rows in tables:
         for part, length, _, _ in rows:
-            if len(part) != length:
-                raise ValueError(
-                    f"a partition had {length:,} rows and has {len(part):,} now that it was "
-                    "computed again"
-                )
+            check_length(part, length)

@@ -9,9 +9,9 @@ import numpy as np
 
 __all__ = ["Piece", "shard_count", "shards_of"]
 
-#: Up to so many rows are trained on by one worker: moving sums between workers would cost more
+#: Up to so many rows are trained on by one process: moving sums between several would cost more
 #: than it saves, and the model is the same on any cluster.
-ROWS_FOR_ONE_WORKER = 300_000
+ROWS_FOR_ONE_PROCESS = 300_000
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,24 @@ class Piece:
     stop: int
 
 
-def shard_count(rows: Sequence[int], workers: int) -> int:
-    """Return into how many shards tables go: one if the first is small, else one a worker.
+def shard_count(rows: Sequence[int], processes: int) -> int:
+    """Return into how many shards tables go: one if the first is small, else one a process.
 
     Parameters
     ----------
     rows : sequence of int
         Of the training table, then of the evaluation tables; each shard gets some of each.
-    workers : int
+    processes : int
+        As many as the machines can well have.
 
     Examples
     --------
     >>> shard_count([300_000, 1000], 8), shard_count([300_001, 1000], 8), shard_count([10**9, 2], 8)
     (1, 8, 2)
     """
-    if rows[0] <= ROWS_FOR_ONE_WORKER:
+    if rows[0] <= ROWS_FOR_ONE_PROCESS:
         return 1
-    return min(workers, *rows)
+    return min(processes, *rows)
 
 
 def shards_of(lengths: Sequence[int], shards: int, queries: Any = None) -> list[list[Piece]]:

@@ -1,6 +1,7 @@
 """How many workers a job has, and what each may use: those of a cluster, or those that would be."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dask.utils import format_bytes
@@ -9,6 +10,7 @@ from distributed.comm import get_address_host
 
 from dmlkit.cluster.limits import limits, memory_here
 from dmlkit.cluster.local import bytes_of, local_sizes
+from dmlkit.cluster.machines import least_together, machine_here
 from dmlkit.cluster.workers import answers_of_workers
 
 __all__ = ["WorkerSizes", "limit_of_workers", "sizes_here", "sizes_of"]
@@ -28,12 +30,15 @@ class WorkerSizes:
     room : int
         Bytes that its machine or container has for it and the processes beside it together; 0 where
         that is not known.
+    together : int
+        How many of them share a machine, as far as each has as many.
     """
 
     workers: int
     threads: int
     limit: int
     room: int = 0
+    together: int = 1
 
     def __str__(self) -> str:
         memory = format_bytes(self.limit) if self.limit else "memory without a limit"
@@ -61,22 +66,29 @@ def sizes_here(
     sizes = local_sizes(workers, threads, memory)
     count, limit = sizes["n_workers"], int(sizes["memory_limit"])
     room = max(limits().memory // count, limit)
-    return WorkerSizes(count, sizes["threads_per_worker"], limit, room)
+    return WorkerSizes(count, sizes["threads_per_worker"], limit, room, together=count)
 
 
 def sizes_of(client: Client) -> WorkerSizes:
     """Return the workers of a cluster; of none that are there yet, one of one thread."""
-    threads = list(client.nthreads().values()) or [1]
+    threads = client.nthreads()
     limit = limit_of_workers(client)
-    return WorkerSizes(len(threads), min(threads), limit, max(_least_room(client), limit))
+    told = answers_of_workers(client, _place_here)
+    on_machine = Counter(told[worker][1] if worker in told else worker for worker in threads)
+    room = max(_least_room({worker: memory for worker, (memory, _) in told.items()}), limit)
+    together = least_together(list(on_machine.values()))
+    return WorkerSizes(len(threads) or 1, min(threads.values(), default=1), limit, room, together)
 
 
-def _least_room(client: Client) -> int:
+def _place_here() -> tuple[int, str]:
+    return memory_here(), machine_here()
+
+
+def _least_room(told: Mapping[str, int]) -> int:
     """Return what the place of the worker that has the least has for it; 0 where none tells.
 
     Workers with one address share what is there, as far as anybody can see.
     """
-    told = answers_of_workers(client, memory_here)
     beside = Counter(map(get_address_host, told))
     return min((told[each] // beside[get_address_host(each)] for each in told), default=0)
 

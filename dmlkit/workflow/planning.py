@@ -221,7 +221,7 @@ def training_stage(
         held=held,
         working=max(_reading(reads, there), training.of_worker - WORKER_ITSELF - held),
         beside=training.of_process,
-        in_files=training.on_disk,
+        in_files=ceil(training.on_disk / training.team),
     )
 
 

@@ -179,7 +179,7 @@ def test_what_cannot_be_had_is_told(given: dict[str, object], what: str) -> None
 
 def plan(limit: int, **parameters: object) -> MemoryPlan:
     size = TableSize(10_000_000, 40)
-    return plan_memory(size, [TableSize(1_000_000, 40)], parameters, workers=2, limit=limit)
+    return plan_memory(size, [TableSize(1_000_000, 40)], parameters, processes=2, limit=limit)
 
 
 def test_a_plan_tells_what_fits_and_what_to_do() -> None:
@@ -193,18 +193,18 @@ def test_a_plan_tells_what_fits_and_what_to_do() -> None:
     assert plan(4 << 30, max_bin=1024).bins > 1.9 * roomy.bins
     assert plan(4 << 30, max_depth=10).histograms > 10 * roomy.histograms
     assert "10,000,000 x 40" in str(roomy)
-    nothing = plan_memory(TableSize(0, 40), [], {}, workers=1, limit=0)
+    nothing = plan_memory(TableSize(0, 40), [], {}, processes=1, limit=0)
     assert nothing.advice == "There are no rows to train on."
 
 
 def test_an_estimator_tells_its_plan(table: pd.DataFrame, client: Client) -> None:
     frame = dd.from_pandas(table, npartitions=3)
     found = XGBClassifier().plan(frame.drop(columns="fraud"))
-    assert (found.rows, found.features, found.workers, found.limit) == (ROWS, 4, 1, 2 << 30)
+    assert (found.rows, found.features, found.processes, found.limit) == (ROWS, 4, 1, 2 << 30)
 
 
 @pytest.mark.parametrize(
-    ("rows", "features", "partitions", "workers", "measured"),
+    ("rows", "features", "partitions", "processes", "measured"),
     [
         (250_000, 20, 4, 1, 181),
         (300_000, 200, 8, 1, 674),
@@ -215,9 +215,9 @@ def test_an_estimator_tells_its_plan(table: pd.DataFrame, client: Client) -> Non
     ],
 )
 def test_the_process_that_trains_takes_what_was_planned(
-    rows, features, partitions, workers, measured
+    rows, features, partitions, processes, measured
 ):
     """Its largest resident memory, in MiB, in trainings of 30 rounds with workers of one thread."""
     size = TableSize(rows, features, partitions)
-    plan = plan_memory(size, [], {}, workers=workers, limit=6 << 30)
+    plan = plan_memory(size, [], {}, processes=processes, limit=6 << 30)
     assert plan.of_process / (measured << 20) == pytest.approx(1.0, abs=0.25)

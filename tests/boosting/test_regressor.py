@@ -10,7 +10,7 @@ import xgboost
 from distributed import Client
 from sklearn.base import clone
 
-from dmlkit.boosting import Bundle, XGBRegressor, load_bundle, save_bundle, shards
+from dmlkit.boosting import Bundle, XGBRegressor, load_bundle, save_bundle
 from dmlkit.boosting.objectives import REGRESSION
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, MissingFileError
 from tests.boosting.conftest import cut
@@ -103,10 +103,7 @@ def test_times_to_an_event_are_trained_on_with_bounds(client: Client, sales: pd.
         XGBRegressor(**given).fit(X, wrong)
 
 
-def test_more_shards_train_about_the_same_model(
-    client: Client, sales: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shards, "ROWS_FOR_ONE_WORKER", 0)
+def test_more_shards_train_about_the_same_model(client: Client, sales: pd.DataFrame) -> None:
     table = cut(sales, 5)
     one, two = (
         XGBRegressor(**PARAMETERS, shards=count).fit(table[FEATURES], table["sold"])

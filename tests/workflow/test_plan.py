@@ -103,7 +103,7 @@ def job_of(working: int, ran: list[str]) -> Workflow:
     def plans(
         _settings: Nothing, _data: str | None, there: WorkerSizes
     ) -> tuple[list[StagePlan], bool]:
-        assert replace(there, room=0) == TWO
+        assert replace(there, room=0, together=1) == TWO
         return [StagePlan("only", 1, 1, 1, working=working)], True
 
     job = Workflow("some-job", Nothing, "Does it.", makes_data=True, plans=plans)
@@ -116,7 +116,7 @@ def job_of(working: int, ran: list[str]) -> Workflow:
 
 
 def test_a_job_that_cannot_fit_does_not_begin(client: Client, tmp_path: Path) -> None:
-    assert replace(sizes_of(client), room=0) == TWO
+    assert replace(sizes_of(client), room=0) == replace(TWO, together=2)
     ran: list[str] = []
     with pytest.raises(PlanError, match="does not fit"):
         run_workflow(job_of(3 * GIB, ran), out=tmp_path / "out")
