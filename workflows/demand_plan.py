@@ -10,12 +10,12 @@ from dmlkit.boosting.memory import TableSize
 from dmlkit.boosting.memory_check import plan_on_workers
 from dmlkit.cluster.sizes import WorkerSizes
 from dmlkit.features.by_entity import ShufflePlan
-from dmlkit.features.shuffle import bytes_per_row
 from dmlkit.forecasting.frequency import Frequency
 from dmlkit.scoring import read_renamed
 from dmlkit.tables.check import good_rows_meta
 from dmlkit.tables.facts import table_facts
 from dmlkit.tables.generate import retail_demand
+from dmlkit.tables.partition_size import bytes_per_row
 from dmlkit.workflow import StagePlan
 from dmlkit.workflow.planning import (
     PlannedTable,

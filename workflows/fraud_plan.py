@@ -11,11 +11,11 @@ from dmlkit.boosting.memory_check import plan_on_workers
 from dmlkit.cluster.sizes import WorkerSizes
 from dmlkit.errors import InputError
 from dmlkit.features import FeatureSet
-from dmlkit.features.shuffle import bytes_per_row
 from dmlkit.scoring import read_renamed
 from dmlkit.tables.check import good_rows_meta
 from dmlkit.tables.facts import TableFacts, table_facts
 from dmlkit.tables.generate import card_transactions
+from dmlkit.tables.partition_size import bytes_per_row
 from dmlkit.workflow import StagePlan
 from dmlkit.workflow.planning import (
     PlannedTable,

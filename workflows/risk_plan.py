@@ -6,10 +6,10 @@ from math import ceil
 from dmlkit.boosting.memory import TableSize
 from dmlkit.boosting.memory_check import plan_on_workers
 from dmlkit.cluster.sizes import WorkerSizes
-from dmlkit.features.shuffle import bytes_per_row
 from dmlkit.scoring import read_renamed
 from dmlkit.tables.facts import table_facts
 from dmlkit.tables.generate import patient_stays
+from dmlkit.tables.partition_size import bytes_per_row
 from dmlkit.workflow import StagePlan
 from dmlkit.workflow.planning import PlannedTable, check_stage, reading_stage, training_stage
 from dmlkit.workflows.risk_settings import Features, RiskSettings

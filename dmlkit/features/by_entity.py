@@ -20,7 +20,6 @@ from dmlkit.features.shuffle import (
     Gathered,
     Source,
     buckets_for,
-    bytes_per_row,
     opened,
     shuffle_by_entity,
 )
@@ -28,6 +27,7 @@ from dmlkit.features.step import check_columns
 from dmlkit.features.strategy import choose_strategy, order_of
 from dmlkit.graph import for_each
 from dmlkit.local_frames import as_given, lazily
+from dmlkit.tables.partition_size import bytes_per_row
 
 __all__ = [
     "ShufflePlan",

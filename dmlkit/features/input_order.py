@@ -19,12 +19,12 @@ from dmlkit.features.shuffle import (
     MOST_BUCKETS,
     Gathered,
     Source,
-    bytes_per_row,
     gather_by_entity,
     opened,
 )
 from dmlkit.features.sort_kernels import rows_by_group
 from dmlkit.graph import exchange_in_stages, for_each
+from dmlkit.tables.partition_size import bytes_per_row
 
 __all__ = ["Group", "features_beside"]
 

@@ -20,20 +20,17 @@ from dmlkit.features.ranges import Ranges, Sample, ranges_of, sample_of
 from dmlkit.features.rows import Rows, concatenate
 from dmlkit.features.sort_kernels import rows_by_group
 from dmlkit.graph import exchange_in_stages, for_all, for_each
+from dmlkit.tables.partition_size import bytes_per_row
 
 __all__ = [
     "MOST_BUCKETS",
     "Gathered",
     "Source",
     "buckets_for",
-    "bytes_per_row",
     "gather_by_entity",
     "opened",
     "shuffle_by_entity",
 ]
-
-#: Assumed of a value whose size its dtype does not tell, such as a text.
-BYTES_OF_TEXT = 24
 
 #: Rows of the sample for each range: ranges of a table without large entities differ by about
 #: a twentieth then.
@@ -172,16 +169,6 @@ def buckets_for(frame: Any, result: pd.DataFrame) -> int:
     """
     growth = bytes_per_row(result) / bytes_per_row(frame._meta)
     return max(1, min(ceil(frame.npartitions * growth), max(MOST_BUCKETS, frame.npartitions)))
-
-
-def bytes_per_row(meta: pd.DataFrame) -> int:
-    """Return how large a row of a frame like this is in memory, more or less."""
-    return sum(_bytes_of(dtype) for dtype in meta.dtypes) or 1
-
-
-def _bytes_of(dtype: Any) -> int:
-    known = isinstance(dtype, np.dtype) and dtype.kind != "O"
-    return int(dtype.itemsize) if known else BYTES_OF_TEXT
 
 
 def _empty(source: Source) -> Rows:

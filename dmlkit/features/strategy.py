@@ -15,7 +15,8 @@ from dmlkit.features.layout import (
     known_layout,
     lies_in_ranges,
 )
-from dmlkit.features.shuffle import Source, bytes_per_row
+from dmlkit.features.shuffle import Source
+from dmlkit.tables.partition_size import bytes_per_row
 
 __all__ = ["ORDERS", "Strategy", "choose_strategy", "order_of"]
 

@@ -17,6 +17,7 @@ from dmlkit.local_frames import as_given, lazily
 from dmlkit.tables.duplicates import bucket_count, find_duplicates, split_keys
 from dmlkit.tables.extents import keeps_rows
 from dmlkit.tables.findings import Findings, describe, examples_of
+from dmlkit.tables.partition_size import bytes_per_row
 from dmlkit.tables.pieces import Origin, find_origin
 from dmlkit.tables.quarantine import Quarantine, write_bad_rows
 from dmlkit.tables.rules import key_hashes, problems
@@ -119,7 +120,8 @@ def check_table(
     now = pd.Timestamp.now("UTC") if now is None else now
     parts = table.to_delayed()
     with Quarantine(quarantine) as folder:
-        found = _find_bad_rows(parts, schema, now, folder, origin)
+        row = bytes_per_row(table._meta)
+        found = _find_bad_rows(parts, schema, now, folder, origin, row)
     _check_share(found, max_bad_share, quarantine, origin)
     return CheckedTable(
         frame=as_given(_good_rows(table, schema, found.bad), frame),
@@ -159,12 +161,17 @@ def _convertible(dtype: Any, column: Column) -> bool:
 
 
 def _find_bad_rows(
-    parts: Sequence[Any], schema: Schema, now: pd.Timestamp, folder: str | None, origin: Origin
+    parts: Sequence[Any],
+    schema: Schema,
+    now: pd.Timestamp,
+    folder: str | None,
+    origin: Origin,
+    row: int,
 ) -> Findings:
     """Look at each partition once, and again at those where a key came before."""
     numbers = list(range(len(parts)))
     files: list[str | None] = [*origin.files] or [None] * len(parts)
-    buckets = bucket_count(len(parts)) if schema.unique else 0
+    buckets = bucket_count(len(parts), row) if schema.unique else 0
     checked = for_each(_check_partition, list(parts), numbers, files, schema, now, buckets, folder)
     by_bucket = find_duplicates(for_each(_second, checked), buckets)
     summaries, by_bucket = dask.compute(for_each(_first, checked), by_bucket)

@@ -12,6 +12,7 @@ from dmlkit.cluster.sizes import WorkerSizes
 from dmlkit.errors import InputError
 from dmlkit.features.by_entity import ShufflePlan
 from dmlkit.tables import read_table
+from dmlkit.tables.duplicates import KEY_SORTED, bucket_count
 from dmlkit.tables.facts import TableFacts, table_facts
 from dmlkit.workflow.plan import WORKER_ITSELF, StagePlan
 
@@ -37,11 +38,8 @@ FURTHER_THREADS = 0.4
 #: What is between two tasks is held by its worker, half of it by the one that takes it, too.
 COPIES_ON_THE_WAY = 1.5
 
-#: Bytes of a key where rows are checked for repeated ones: on the way, and while it is sorted.
-KEY, KEY_SORTED = 12, 44
-
-#: Rows of how many partitions are sorted by key in one task, and in how many tasks at most.
-PARTITIONS_SORTED, MOST_SORTED = 8, 32
+#: Bytes of a key on the way, where rows are checked for repeated ones.
+KEY = 12
 
 #: What `read_table` puts together into one partition.
 PARTITION = 128 << 20
@@ -158,7 +156,7 @@ def check_stage(name: str, there: WorkerSizes, reads: PlannedTable, *, unique: b
     found = reading_stage(name, there, reads)
     if not unique:
         return found
-    sorted_at_once = reads.rows / min(ceil(reads.partitions / PARTITIONS_SORTED), MOST_SORTED)
+    sorted_at_once = reads.rows / bucket_count(reads.partitions, reads.row)
     return replace(
         found,
         shuffled=KEY * reads.rows,
