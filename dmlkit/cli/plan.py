@@ -65,7 +65,8 @@ def plan(
         if without:
             raise click.UsageError("--without is of a table: a workflow has its settings (--set).")
         there = _workers(scheduler, workers, threads, memory, config, assignments)
-        _print_job(what, data, config, assignments, there, as_json)
+        here = not (scheduler or workers or threads or memory) and _local(config, assignments)
+        _print_job(what, data, config, assignments, there, as_json, here)
         return
     print_training(
         what,
@@ -111,6 +112,15 @@ def _workers(
         return sizes_of(client)
 
 
+def _local(config: Path | None, assignments: tuple[str, ...]) -> bool:
+    """Tell whether the workers are those of this machine, and not of one that is thought of."""
+    from dmlkit.cluster import current_client
+    from dmlkit.workflow import load_cluster
+
+    settings = load_cluster(config, assignments)
+    return settings.kind == "local" if settings is not None else current_client() is None
+
+
 def _print_job(
     name: str,
     data: str | None,
@@ -118,16 +128,30 @@ def _print_job(
     assignments: tuple[str, ...],
     there: Any,
     as_json: bool,
+    here: bool,
 ) -> None:
+    from dmlkit.errors import DmlkitError
     from dmlkit.workflow import find_workflow, load_configuration
+    from dmlkit.workflow.readiness import check_spill_here
 
     job = find_workflow(name)
     if config is None and data is not None:
         config = job.matching_preset(data)
     configuration = load_configuration(job.configuration, file=config, assignments=assignments)
     found = job.plan(data, configuration=configuration, workers=there)
+    trouble: DmlkitError | None = None
+    try:
+        found.check()
+        if here:
+            check_spill_here(found.needs, found.there.workers)
+    except DmlkitError as error:
+        trouble = error
     if as_json:
-        print_json(status="done", **found.to_dict())
-        sys.exit(None if found.fits else FAILED)
+        told = found.to_dict()
+        if trouble is not None and found.fits:
+            told |= {"fits": False, "advice": str(trouble)}
+        print_json(status="done", **told)
+        sys.exit(None if trouble is None else FAILED)
     Console().print(found)
-    found.check()
+    if trouble is not None:
+        raise trouble

@@ -1,6 +1,6 @@
 """What would stop a job in the middle, found before it begins: full disks, folders not shared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from distributed import Client
 
 from dmlkit.cluster.open_files import open_files_needed
 from dmlkit.cluster.place import Place, look_around
-from dmlkit.cluster.room import HOW_TO_MOVE, Room, room_of
+from dmlkit.cluster.room import HOW_TO_MOVE, Room, room_of, temporary_folder
 from dmlkit.cluster.workers import answers_of_workers
 from dmlkit.errors import ClusterError, OutputError
 from dmlkit.tables.folders import StoreFolder, find_folder
 
-__all__ = ["Needs", "check_readiness"]
+__all__ = ["Needs", "check_readiness", "check_spill_here"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,15 @@ def check_readiness(client: Client, out: Path | str, needs: Needs, *, shared: bo
         A worker's disk is too small.
     """
     in_store = isinstance(find_folder(out), StoreFolder)
-    if not in_store:
-        _check_output_disk(room_of(out), needs.output)
+    output = None if in_store else room_of(out)
+    if output is not None:
+        _check_output_disk(output, needs.output)
     places = answers_of_workers(client, look_around, str(out))
     if shared and in_store:
         _check_store_of_workers(client, str(out))
     elif shared:
         _check_seen_by_workers(places, out)
-    _check_spill_disks(places, needs.spilled)
+    _check_spill_disks([place.room for place in places.values()], needs, output)
     return [*_spilled_to_memory(places, needs.spilled), *_few_open_files(places)]
 
 
@@ -105,17 +106,34 @@ def _trouble_with_store(out: str) -> str:
     return ""
 
 
-def _check_spill_disks(places: Mapping[str, Place], needed: int) -> None:
-    """Hold what workers move to disk against what is free; those of a machine may share it."""
+def check_spill_here(needs: Needs, workers: int) -> None:
+    """Look whether what local workers would move to disk goes there; none need be started.
+
+    Raises
+    ------
+    ClusterError
+        The disk of their temporary folder is too small.
+    """
+    _check_spill_disks([room_of(temporary_folder())] * workers, needs, None)
+
+
+def _check_spill_disks(places: Sequence[Room], needs: Needs, output: Room | None) -> None:
+    """Hold what workers move to disk against what is free.
+
+    Those of a machine may share a disk, and the output folder may be on it, too.
+    """
     disks: dict[tuple[str, int], list[Room]] = {}
-    for place in places.values():
-        disks.setdefault((place.room.host, place.room.device), []).append(place.room)
-    for rooms in disks.values():
-        if rooms[0].free < needed * len(rooms):
+    for room in places:
+        disks.setdefault((room.host, room.device), []).append(room)
+    for disk, rooms in disks.items():
+        spilled = needs.spilled * len(rooms)
+        beside = output is not None and disk == (output.host, output.device)
+        if rooms[0].free < spilled + (needs.output if beside and spilled else 0):
             workers = f"{len(rooms)} workers" if len(rooms) > 1 else "a worker"
+            results = f", beside {format_bytes(needs.output)} of results" if beside else ""
             raise ClusterError(
                 f"The temporary folder {rooms[0]}, and {workers} will move about "
-                f"{format_bytes(needed * len(rooms))} there, of what does not go into memory. "
+                f"{format_bytes(spilled)} there, of what does not go into memory{results}. "
                 f"Give workers more memory, or {HOW_TO_MOVE} (of your own workers: "
                 "--local-directory of `dask worker`)."
             )

@@ -4,6 +4,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,20 @@ def test_disks_that_workers_share_must_hold_what_all_of_them_move_there(
         check_readiness(
             client, tmp_path, Needs(spilled=int(0.7 * max(*workers.values(), free))), shared=True
         )
+
+
+def test_results_and_what_workers_move_to_the_same_disk_must_go_there_together(
+    tmp_path: Path,
+) -> None:
+    together = room_of(tmp_path)
+    needs = Needs(output=int(0.7 * together.free), spilled=int(0.2 * together.free))
+    readiness._check_spill_disks([together], needs, None)
+    elsewhere = replace(together, device=together.device + 1)
+    readiness._check_spill_disks([together], needs, elsewhere)
+    with pytest.raises(ClusterError, match=r"move about .* there, .*, beside .* of results"):
+        readiness._check_spill_disks([together] * 2, needs, together)
+    # What is written is held against its own disk where nothing is moved there.
+    readiness._check_spill_disks([together], replace(needs, spilled=0), together)
 
 
 def test_workers_that_move_results_to_memory_are_warned_of(tiny_disk: Path, tmp_path: Path) -> None:

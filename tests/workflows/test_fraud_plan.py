@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import dask
 import pytest
 
 from dmlkit import read_table
@@ -78,6 +79,19 @@ def test_a_small_worker_is_refused(transactions_path: Path) -> None:
     )
     assert as_json.code == 1
     assert json.loads(as_json.stdout)["fits"] is False
+
+
+def test_a_disk_of_this_machine_that_is_too_small_is_told(tiny_disk: Path) -> None:
+    size = ["--set", "generate.customers=100000", "--set", "generate.terminals=200000"]
+    here = ["--set", "cluster.workers=2", "--set", "cluster.memory=2GiB", "--json"]
+    there = ["--workers", "2", "--memory", "2GiB"]
+    with dask.config.set({"temporary-directory": str(tiny_disk)}):
+        outcome = jobs.dmlkit("plan", "fraud-detection", *size, *here)
+        thought_of = jobs.dmlkit("plan", "fraud-detection", *size, *there)
+    told = json.loads(outcome.stdout)
+    assert (outcome.code, told["fits"]) == (1, False)
+    assert "8.00 MiB free, and 2 workers will move about" in told["advice"]
+    assert thought_of.code == 0  # nobody knows its disk
 
 
 @pytest.mark.parametrize(
