@@ -69,24 +69,32 @@ class _Ranked(NamedTuple):
 
 def _rank(label: Array, score: Array, weight: Array) -> _Ranked:
     """Sort once for all metrics: a third of the time of scikit-learn's checks and sorts."""
-    label, score, weight = _from_the_highest(label, score, weight)
-    last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
-    true_positives = np.cumsum(weight * label)[last]
-    flagged = np.cumsum(weight)[last]
+    alike = (weight == weight[:1]).all() and ((label == 0) | (label == 1)).all()
+    by_bits = alike and score.dtype == np.float32 and not (score < 0).any()
+    ranked = _by_bits(label, score) if by_bits else _by_score(label, score, weight)
+    score, positive, flagged = ranked
+    last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
+    true_positives, flagged = np.cumsum(positive)[last].astype(np.float64), flagged[last]
     positives = np.diff(true_positives, prepend=0.0)
     return _Ranked(positives, np.diff(flagged, prepend=0.0) - positives, true_positives, flagged)
 
 
-def _from_the_highest(label: Array, score: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Return rows by score, and their weights as float64."""
-    unweighted = (weight == weight[:1]).all() and ((label == 0) | (label == 1)).all()
-    if score.dtype != np.float32 or not unweighted or (score < 0).any():
-        order = np.argsort(-score)
-        return label[order], score[order], weight[order].astype(np.float64)
-    # Scores from 0 on sort as their bits do. With the label behind them they are whole numbers,
-    # which numpy sorts ten times as fast as it finds an order.
-    keys = np.sort((score.view(np.uint32).astype(np.uint64) << 1) | (label == 1))[::-1]
-    return keys & 1, keys >> 1, np.full(len(keys), weight[0] if len(keys) else 1, np.float64)
+def _by_bits(label: Array, score: Array) -> tuple[Array, Array, Array]:
+    """Return scores from the highest down, which row is positive, and the rows so far.
+
+    Scores from 0 on sort as their bits do, and have no sign, so that there is room for the label
+    behind them: whole numbers, which numpy sorts ten times as fast as it finds an order. Of weights
+    that are alike none matters: metrics are shares.
+    """
+    keys = np.sort((score.view(np.uint32) << 1) | (label == 1))[::-1]
+    return keys >> 1, keys & 1, np.arange(1.0, len(keys) + 1)
+
+
+def _by_score(label: Array, score: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Return scores from the highest down, the weight of positives, and the weight so far."""
+    order = np.argsort(-score)
+    weight = weight[order].astype(np.float64)
+    return score[order], weight * label[order], np.cumsum(weight)
 
 
 def _auc(ranked: _Ranked) -> float:
