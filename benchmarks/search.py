@@ -3,8 +3,8 @@
 ``python -m benchmarks.search [--rows 100000] [--trials 30] [--repeat 3] [--json FILE]``
 
 Both draw the same parameters at random, stop early alike, and use as many cores: plain Optuna as
-XGBoost's threads, dmlkit as workers of one thread. Plain Optuna bins the rows once, too, and looks
-after each round whether a trial is worth going on with.
+XGBoost's threads, dmlkit as those of a worker, which trains as many trials side by side. Plain
+Optuna bins the rows once, too, and looks after each round whether a trial is worth going on with.
 """
 
 import argparse
@@ -45,14 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--no-pruning", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args(arguments)
     tables = rows_of(0, options.rows), rows_of(1, options.rows // 4)
     runs: dict[str, list[dict[str, float]]] = {system: [] for system in SYSTEMS}
-    with connect(workers=options.cores, threads=1):
-        for seed in range(options.repeat):
+    with connect(workers=1, threads=options.cores):
+        for seed in range(options.first_seed, options.first_seed + options.repeat):
             for system, search in SYSTEMS.items():
                 with PeakMemory() as memory:
                     began = time.perf_counter()

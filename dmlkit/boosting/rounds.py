@@ -54,7 +54,7 @@ def boost(
     plan: Plan,
     matrix: Any,
     watched: Sequence[tuple[Any, str]],
-    threads: int,
+    threads: int | Callable[[], int],
     start: Checkpoint | None,
     tell: Tell,
     keep: Callable[[Checkpoint], None],
@@ -67,7 +67,8 @@ def boost(
     matrix : DMatrix
     watched : sequence of (DMatrix, str)
         What is evaluated in each round.
-    threads : int
+    threads : int or callable
+        How many to use, or what tells so before each round.
     start : Checkpoint or None
         The rounds that are done.
     tell : callable
@@ -77,8 +78,10 @@ def boost(
     """
     start = start or Checkpoint(0, plan.base, {})
     objective, metrics = unpacked(plan.functions)
+    share = threads if callable(threads) else lambda: threads
+    crew = share()
     booster = xgboost.Booster(
-        _parameters(plan, threads),
+        _parameters(plan, crew),
         [matrix, *(table for table, _ in watched if table is not matrix)],
         model_file=bytearray(start.raw) or None,
     )
@@ -96,6 +99,8 @@ def boost(
     for number in range(start.rounds, plan.rounds):
         if stop.now(around.history):
             break
+        if crew != (crew := share()):
+            booster.set_param({"nthread": crew})
         _draw_anew(booster, plan)
         if plan.learning_rates:
             booster.set_param({"learning_rate": plan.learning_rates[number]})

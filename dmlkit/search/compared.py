@@ -19,6 +19,9 @@ from dmlkit.search.running import Held, Work
 
 __all__ = ["Compared", "check_compared", "compared"]
 
+#: For each row and output a trial holds a gradient, a margin and the row's place in the tree.
+BYTES_OF_ROW = 40
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -83,11 +86,12 @@ def compared(
             )
             for number, other in enumerate(watched)
         }
-        return Compared(data, tables, tables)
+        return Compared(data, tables, tables, Work(trial_bytes=_trial_bytes(data)))
     cv = check_cv(cv, classifier=isinstance(estimator, XGBClassifier))
     dealt = deal_out(cv, table.beside[LABEL], client, patience, **beside)
     told = [repr(cv), dealt.rows]
-    return Compared(data, {MARKS: data}, {MARKS: dealt}, Work(bin_folds, run_folds), told)
+    work = Work(bin_folds, run_folds, _trial_bytes(data))
+    return Compared(data, {MARKS: data}, {MARKS: dealt}, work, told)
 
 
 def check_compared(cv: Any, estimator: Any, watched: Any, **beside: Any) -> None:
@@ -107,6 +111,12 @@ def check_compared(cv: Any, estimator: Any, watched: Any, **beside: Any) -> None
         raise ConfigurationError(
             "Queries are not dealt out to folds: compare an XGBRanker on an eval_set, without cv."
         )
+
+
+def _trial_bytes(data: TrainingData) -> int:
+    """Return what a trial takes of a worker's memory beside the bins, roughly."""
+    outputs = len(data.summary.labels)
+    return BYTES_OF_ROW * data.summary.rows * (outputs if outputs > 2 else 1)
 
 
 def _with_columns(table: GivenTable, features: Sequence[str]) -> GivenTable:

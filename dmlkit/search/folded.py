@@ -21,6 +21,7 @@ from dmlkit.boosting.rounds import boost, is_higher_better
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.errors import InputError
+from dmlkit.search.crew import Crew
 from dmlkit.search.legs import Binned, Leg, Refused, judged, plain
 
 __all__ = ["MARKS", "TESTED", "TRAINED", "BinnedFolds", "bin_folds", "run_folds"]
@@ -73,13 +74,13 @@ def bin_folds(
                 "dealt out to folds. Persist the table, or write it down, where what it is made of "
                 "changes."
             )
-    folds = []
+    folds, crew = [], Crew(threads)
     with xgboost.config_context(verbosity=0):
         for number in range(marks[0].shape[1]):
             chosen = (parts, marks, number)
             training = _matrix(plan, *chosen, TRAINED, threads, None)
             tested = _matrix(plan, *chosen, TESTED, threads, training)
-            folds.append(Binned(training, ((tested, plan.tables[-1]),), threads))
+            folds.append(Binned(training, ((tested, plan.tables[-1]),), crew))
     return BinnedFolds(tuple(folds))
 
 
@@ -132,8 +133,8 @@ def _up_to(
     """Train on a fold up to a round; return the checkpoint and the metric of each round."""
     kept: list[Checkpoint] = []
     one = replace(plan, rounds=rounds, checkpoint_every=rounds, early_stopping_rounds=None)
-    matrices = (fold.training, fold.watched, fold.threads)
-    with xgboost.config_context(verbosity=0):
+    matrices = (fold.training, fold.watched, fold.crew.share)
+    with fold.crew.joined(), xgboost.config_context(verbosity=0):
         trained = boost(one, *matrices, before, tell=lambda *_: None, keep=kept.append)
     return kept[-1] if kept else before, judged(plan, trained.history)
 

@@ -38,8 +38,9 @@ class _Parts(NamedTuple):
 class HyperbandSearchCV:
     """Search for the parameters of any model with `partial_fit`, giving up early on bad ones.
 
-    It has dask-ml's name and parameters. Trials are those of `ParameterSearch`: drawn by Optuna,
-    one at a time on each worker, pruned by Hyperband, and done again where a worker is lost.
+    It has dask-ml's name and parameters. Trials are those of `ParameterSearch`: drawn by Optuna, as
+    many at a time as workers have threads, pruned by Hyperband, and done again where a worker is
+    lost.
 
     Parameters
     ----------

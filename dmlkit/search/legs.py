@@ -17,6 +17,7 @@ from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import History, Plan
 from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.shards import Piece
+from dmlkit.search.crew import Crew
 
 __all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "plain", "run_leg"]
 
@@ -29,13 +30,13 @@ class Binned:
     ----------
     training : QuantileDMatrix
     watched : tuple of (QuantileDMatrix, str)
-    threads : int
-        What a trial may use.
+    crew : Crew
+        The threads that trials share.
     """
 
     training: Any
     watched: tuple[tuple[Any, str], ...]
-    threads: int
+    crew: Crew
 
     def __reduce__(self) -> NoReturn:
         """Stay: neither spilled to disk nor sent to another worker."""
@@ -82,7 +83,7 @@ def bin_rows(
     with xgboost.config_context(verbosity=0):
         matrix = _matrix(plan, training, threads, None)
         tables = [(_matrix(plan, parts, threads, matrix), name) for name, parts in watched.items()]
-    return Binned(matrix, tuple(tables), threads)
+    return Binned(matrix, tuple(tables), Crew(threads))
 
 
 def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
@@ -97,9 +98,9 @@ def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
     """
     before = None if start is None else Checkpoint.from_bytes(start)
     kept: list[Checkpoint] = []
-    matrices = (binned.training, binned.watched, binned.threads)
+    matrices = (binned.training, binned.watched, binned.crew.share)
     try:
-        with xgboost.config_context(verbosity=0):
+        with binned.crew.joined(), xgboost.config_context(verbosity=0):
             trained = boost(plan, *matrices, before, tell=lambda *_: None, keep=kept.append)
     except xgboost.core.XGBoostError as error:
         return Refused(plain(error))

@@ -25,6 +25,7 @@ from dmlkit.declared import parameters_of, set_parameters
 from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
 from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.running import run_trials
+from dmlkit.search.standings import Standings
 from dmlkit.search.studies import (
     ERROR,
     as_frame,
@@ -43,9 +44,9 @@ __all__ = ["ParameterSearch"]
 class ParameterSearch:
     """Search for the parameters of a classifier, regressor or ranker.
 
-    Each worker holds the rows in bins, made once and shared by all its trials; it trains one trial
-    at a time with all its threads. A trial that XGBoost refuses is noted as failed; one whose
-    worker is lost goes on elsewhere from its last rung.
+    Each worker holds the rows in bins, made once and shared by all its trials; it trains as many at
+    a time as it has threads. A trial that XGBoost refuses is noted as failed; one whose worker is
+    lost goes on elsewhere from its last rung.
 
     Parameters
     ----------
@@ -193,6 +194,7 @@ class ParameterSearch:
                 len(grid) or self.n_trials,
                 math.inf if self.timeout is None else monotonic() + self.timeout,
                 plan.metrics[-1],
+                self._standings(plan),
             )
             run_trials(
                 *(trials, plan, rows.data, rows.beside, client),
@@ -255,6 +257,13 @@ class ParameterSearch:
         if self.pruner is None:
             return [self._rounds()]
         return rungs_of(self._rounds(), self.min_rounds, self.reduction_factor)
+
+    def _standings(self, plan: Plan) -> Standings | None:
+        """Return who goes on at a rung, where no draw of parameters waits to be told of it."""
+        if self.pruner != "asha" or self.sampler == "tpe":
+            return None
+        higher = is_higher_better(plan.metrics[-1])
+        return Standings(len(self._rungs()) - 1, self.reduction_factor, higher)
 
     def _with(self, parameters: Mapping[str, Any]) -> Any:
         return type(self.estimator)(**{**self.estimator.get_params(), **parameters})

@@ -1,8 +1,9 @@
-"""Trials on the cluster: one at a time on each worker; those of a lost worker are done again."""
+"""Trials on the cluster: side by side on each worker; those of a lost worker are done again."""
 
 import contextlib
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from distributed import Client
 from dmlkit.boosting.attempts import TOPIC
 from dmlkit.boosting.frozen import evict_silent
 from dmlkit.errors import DmlkitError, TrainingError
+from dmlkit.search.crew import Room
 from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
 
 __all__ = ["Run", "Trials", "Work", "run_trials"]
@@ -33,10 +35,18 @@ ANY_WORKER = 60.0
 
 
 class Work(NamedTuple):
-    """What workers do: make the rows ready once, then train leg after leg on them."""
+    """What workers do: make the rows ready once, then train leg after leg on them.
+
+    Attributes
+    ----------
+    prepare, leg : callable
+    trial_bytes : int
+        What a trial takes of a worker's memory while it is trained, beside the rows.
+    """
 
     prepare: Callable[..., Any] = bin_rows
     leg: Callable[..., Any] = run_leg
+    trial_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,7 @@ def run_trials(
 
 @dataclass
 class _Running:
-    """Which worker does what."""
+    """Which worker does what; each trains as many trials side by side as it has threads."""
 
     trials: Trials
     plan: Any
@@ -156,18 +166,13 @@ class _Running:
     losses: int = 0
 
     def fill(self) -> bool:
-        """Give each idle worker a trial; tell whether any is running."""
-        threads = self._workers()
-        for worker in [name for name in self.binned if name not in threads]:
-            del self.binned[worker]
-        for future in [each for each, (worker, _) in self.legs.items() if worker not in threads]:
-            self._lost(future)
-        busy = {worker for worker, _ in self.legs.values()}
-        for worker in [name for name in threads if name not in busy]:
-            run = self.waiting.pop() if self.waiting else self.trials.next()
-            if run is None:
-                break
-            self._start(worker, threads[worker], run)
+        """Give trials to workers that have room for them; tell whether any is running."""
+        workers = self._workers()
+        for worker in {*self.binned, *(worker for worker, _ in self.legs.values())} - {*workers}:
+            self._lost(worker)
+        while (found := self._next(workers)) is not None:
+            worker, run = found
+            self._start(worker, workers[worker].threads, run)
         return bool(self.legs)
 
     def wait(self) -> None:
@@ -176,6 +181,30 @@ class _Running:
             distributed.wait(list(self.legs), timeout=LOOK, return_when="FIRST_COMPLETED")
         for future in [each for each in self.legs if each.status != "pending"]:
             self._ended(future)
+
+    def _next(self, workers: Mapping[str, Room]) -> tuple[str, Run] | None:
+        """Return a trial and the worker that is to train it, or None.
+
+        A trial whose worker was lost may be what kills them: it is trained alone, so that no other
+        trial is lost with it again.
+        """
+        busy = Counter(worker for worker, _ in self.legs.values())
+        alone = {worker for worker, run in self.legs.values() if run.losses}
+        room = {name: workers[name].trials for name in workers if name not in alone}
+        free = sorted((name for name in room if busy[name] < room[name]), key=busy.__getitem__)
+        suspects = [run for run in self.waiting if run.losses]
+        if suspects and free:
+            if not busy[free[0]]:
+                self.waiting.remove(suspects[0])
+                return free[0], suspects[0]
+            free = free[1:]  # it will be idle soon
+        if not free:
+            return None
+        others = [run for run in self.waiting if not run.losses]
+        if others:
+            self.waiting.remove(others[0])
+        run = others[0] if others else self.trials.next()
+        return None if run is None else (free[0], run)
 
     def _start(self, worker: str, threads: int, run: Run) -> None:
         here = {"workers": [worker], "allow_other_workers": False, "pure": False, "retries": 0}
@@ -188,10 +217,12 @@ class _Running:
         self.legs[self.client.submit(self.work.leg, *leg, key=key, **here)] = worker, run
 
     def _ended(self, future: Any) -> None:
+        if future not in self.legs:  # lost with another one of the same worker
+            return
         worker, run = self.legs[future]
         error = future.exception() if future.status == "error" else None
         if future.status in ("cancelled", "lost") or isinstance(error, distributed.KilledWorker):
-            self._lost(future)
+            self._lost(worker)
             return
         del self.legs[future]
         self.losses = 0
@@ -210,26 +241,30 @@ class _Running:
         if further is not None:
             self.waiting.append(further)
 
-    def _lost(self, future: Any) -> None:
-        worker, run = self.legs.pop(future)
+    def _lost(self, worker: str) -> None:
+        """Have all trials of a worker trained again."""
         self.binned.pop(worker, None)
-        self.client.cancel(future)
-        self.losses += 1
+        lost = [future for future, (name, _) in self.legs.items() if name == worker]
+        self.losses += bool(lost)
         if self.losses >= MOST_LOSSES:
             raise TrainingError(f"{self.losses} workers were lost one after the other. {MEMORY}")
-        run = replace(run, losses=run.losses + 1)
-        if run.losses < self.max_losses:
-            self.waiting.append(run)
-        else:
-            self.trials.failed(run, f"{run.losses} workers were lost while they trained it")
+        for future in lost:
+            _, run = self.legs.pop(future)
+            self.client.cancel(future)
+            run = replace(run, losses=run.losses + 1)
+            if run.losses < self.max_losses:
+                self.waiting.append(run)
+            else:
+                reason = f"{run.losses} workers were lost while they trained it"
+                self.trials.failed(run, reason)
 
-    def _workers(self) -> dict[str, int]:
-        """Return the threads of each worker; wait where there is none."""
+    def _workers(self) -> dict[str, Room]:
+        """Return what each worker has; wait where there is none."""
         began = time.monotonic()
         while True:
             found = self.client.scheduler_info(n_workers=-1)["workers"]
             if found:
-                return {address: int(worker["nthreads"]) for address, worker in found.items()}
+                return {name: Room.of(told, self.work.trial_bytes) for name, told in found.items()}
             if time.monotonic() - began > ANY_WORKER:
                 raise TrainingError(
                     f"The cluster has had no worker for {ANY_WORKER:g} s. Start some, then search "

@@ -205,3 +205,57 @@ def test_pruners_are_optunas() -> None:
     assert isinstance(pruner_of("hyperband", 100, 10, 3), optuna.pruners.HyperbandPruner)
     study = open_study(None, "tpe", pruner_of(None, 1, 1, 2), "maximize", 0, "digest")
     assert isinstance(study.sampler, optuna.samplers.TPESampler)
+
+
+def test_the_same_trials_go_on_with_any_number_trained_side_by_side(client, table) -> None:
+    estimator = XGBRegressor(n_estimators=30, early_stopping_rounds=5)
+    options = {"n_trials": 9, "sampler": "random", "min_rounds": 3, "refit": False}
+    search = ParameterSearch(estimator, SPACE, **options)
+    found = []
+    for threads in (2, 5):
+        with Client(
+            *(None,), n_workers=1, threads_per_worker=threads, processes=False, set_as_default=True
+        ):
+            search.fit(**given(table, "amount", partitions=threads))
+            found.append(search.trials_.drop(columns="seconds").sort_values("number"))
+    pd.testing.assert_frame_equal(*found)
+    rounds = found[0]["rounds"]
+    assert (rounds == 3).sum() == 6  # six of nine are given up at the first rung
+    assert (found[0]["state"] == "complete").sum() == 1
+
+
+def test_trials_that_waited_at_a_rung_need_not_be_done_again(client, table, tmp_path) -> None:
+    path = tmp_path / "search.log"
+    options = {"n_trials": 6, "sampler": "random", "min_rounds": 3, "refit": False}
+    search = ParameterSearch(XGBRegressor(n_estimators=12), SPACE, **options)
+    search.fit(**given(table, "amount"))
+    whole = search.trials_
+    search.set_params(storage=path, timeout=0.0)
+    with pytest.raises(TrainingError, match="None of 0 trials"):
+        search.fit(**given(table, "amount"))
+    waiting_at_the_first_rung(path, whole)
+    done: list[int] = []
+    started = running._Running._start
+
+    def noted(self: Any, worker: str, threads: int, run: running.Run) -> None:
+        done.append(run.plan.rounds)
+        started(self, worker, threads, run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running._Running, "_start", noted)
+        search.set_params(timeout=None).fit(**given(table, "amount"))
+    assert done.count(3) == 2  # two were not begun
+    assert done.count(9) == 2  # of six, two go on
+    best = whole.loc[whole["score"].idxmin()]
+    assert search.best_score_ == best["score"]
+    assert search.best_params_ == {name: best[name] for name in SPACE}
+
+
+def waiting_at_the_first_rung(path: Path, trials: pd.DataFrame) -> None:
+    """Leave four of six trials as a client does that dies while they wait for the others."""
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    study = optuna.load_study(study_name="search", storage=storage)
+    for row in trials.sort_values("rounds", kind="stable").to_dict("records"):
+        study.enqueue_trial({name: row[name] for name in SPACE})
+    for score in trials["score"][trials["rounds"] == 3]:
+        study.ask(SPACE).report(score, 3)
