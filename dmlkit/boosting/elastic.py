@@ -100,7 +100,7 @@ def train(
             timeout = endurance.worker_timeout
             data, evaluations = brought(data, evaluations, shards, placed, client, timeout)
         attempt = _Attempt(
-            HostOrders(uuid.uuid4().hex, plan, checkpoint, shards, 1, endurance.worker_timeout),
+            HostOrders(uuid.uuid4().hex, plan, checkpoint, shards, endurance.worker_timeout),
             placed,
             client,
             endurance,
@@ -147,7 +147,7 @@ class _Attempt:
         futures = {
             seat.worker: self.client.submit(
                 train_shards,
-                replace(self.orders, threads=seat.threads),
+                replace(self.orders, threads=seat.threads, team=seat.team),
                 [(rank, *pieces[rank]) for rank in seat.ranks],
                 workers=[seat.worker],
                 allow_other_workers=False,

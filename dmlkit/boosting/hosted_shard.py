@@ -21,7 +21,7 @@ from distributed.comm import get_address_host
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.far_rows import Fetch, fetched
 from dmlkit.boosting.launcher import start_process
-from dmlkit.boosting.matrices import batch_rows, batches
+from dmlkit.boosting.matrices import KEPT_VALUES, batch_rows, batches
 from dmlkit.boosting.memory import bytes_of_bins
 from dmlkit.boosting.memory_kills import count_memory_kills
 from dmlkit.boosting.plan import Plan
@@ -48,18 +48,21 @@ class HostOrders:
         Where to go on.
     shards : int
         How many there are on all workers.
-    threads : int
-        Of each process.
     silence : float
         Seconds without a sign of life after which a process is taken for frozen.
+    threads : int
+        Of each process.
+    team : int
+        Workers whose threads the processes of this one have.
     """
 
     token: str
     plan: Plan
     checkpoint: bytes | None
     shards: int
-    threads: int
     silence: float
+    threads: int = 1
+    team: int = 1
 
 
 @dataclass
@@ -224,7 +227,10 @@ def start_shard(
     if cache is not None and (problem := _no_space(cache, orders.plan, tables)):
         shard.fail("failed", problem)
         return shard
-    told = Orders(orders.plan, rank, orders.shards, host, same, orders.threads, checkpoint, cache)
+    kept_values = KEPT_VALUES * orders.team
+    told = Orders(
+        orders.plan, rank, orders.shards, host, same, orders.threads, kept_values, checkpoint, cache
+    )
     shard.say("orders", told)
     return shard
 

@@ -19,8 +19,8 @@ __all__ = ["KEPT_VALUES", "Batches", "batch_rows", "batches", "matrix_of_batches
 #: XGBoost's quantiles depend on the batches. Several copies of a batch are held at once.
 BATCH_ROWS, BATCH_VALUES = 1_000_000, 1 << 24
 
-#: XGBoost goes through all batches four times. Of a table with up to so many values (128 MiB), they
-#: are kept for that, and not asked for again.
+#: XGBoost goes through all batches four times. Of a table with up to so many values (128 MiB) for
+#: each worker whose rows a process has, they are kept for that, and not asked for again.
 KEPT_VALUES = 1 << 25
 
 #: Starts anew from the first batch each time it is called.
@@ -73,7 +73,12 @@ def _whole_queries(batch: pd.DataFrame) -> int:
 
 
 def matrix_of_batches(
-    plan: Plan, rows: Batches, threads: int, ref: Any, cache: Path | None = None
+    plan: Plan,
+    rows: Batches,
+    threads: int,
+    ref: Any,
+    cache: Path | None = None,
+    kept_values: int = KEPT_VALUES,
 ) -> Any:
     """Return a matrix for training or evaluation.
 
@@ -87,12 +92,16 @@ def matrix_of_batches(
         The training matrix, whose bins an evaluation matrix takes over.
     cache : Path, optional
         How the names of files begin in which the bins are kept, where they are not in memory.
+    kept_values : int
+        Batches of so many values in all are kept for the next passes.
     """
     common = {"nthread": threads, "enable_categorical": True}
     if plan.parameters.get("tree_method", "hist") in ("hist", "auto"):
         bins = int(plan.parameters.get("max_bin", 256))
         kind = xgboost.QuantileDMatrix if cache is None else xgboost.ExtMemQuantileDMatrix
-        return kind(_Passes(rows, plan.features, cache), max_bin=bins, ref=ref, **common)
+        return kind(
+            _Passes(rows, plan.features, cache, kept_values), max_bin=bins, ref=ref, **common
+        )
     everything = _concatenated(list(rows()))
     return xgboost.DMatrix(**_arguments(everything, plan.features), **common)
 
@@ -100,8 +109,10 @@ def matrix_of_batches(
 class _Passes(xgboost.DataIter):
     """Batches as XGBoost asks for them: it goes through all of them several times."""
 
-    def __init__(self, rows: Batches, features: Sequence[str], cache: Path | None) -> None:
-        self._rows, self._features = rows, features
+    def __init__(
+        self, rows: Batches, features: Sequence[str], cache: Path | None, kept_values: int
+    ) -> None:
+        self._rows, self._features, self._kept_values = rows, features, kept_values
         self._pass = rows()
         self._kept: list[pd.DataFrame] | None = [] if cache is None else None
         self._whole = False
@@ -125,7 +136,7 @@ class _Passes(xgboost.DataIter):
         if self._whole or self._kept is None:
             return
         self._kept.append(batch)
-        if sum(each.size for each in self._kept) > KEPT_VALUES:
+        if sum(each.size for each in self._kept) > self._kept_values:
             self._kept = None
 
 

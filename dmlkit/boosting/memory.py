@@ -129,8 +129,8 @@ class MemoryPlan:
     @property
     def kept(self) -> int:
         """Rows that the process keeps while it builds its matrix, where they are few."""
-        raw = self.raw * self.team
-        return raw if raw // VALUE <= KEPT_VALUES and not self.external_memory else 0
+        few = self.raw // VALUE <= KEPT_VALUES and not self.external_memory
+        return self.team * self.raw if few else 0
 
     @property
     def peak(self) -> int:

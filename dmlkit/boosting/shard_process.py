@@ -62,6 +62,8 @@ class Orders:
     same_as_training : frozenset of str
         Evaluation tables that are the training rows.
     threads : int
+    kept_values : int
+        Of a table with no more values, batches are kept while its matrix is built.
     checkpoint : Checkpoint or None
         Where to go on.
     cache : Path or None
@@ -74,6 +76,7 @@ class Orders:
     host: str | None
     same_as_training: frozenset[str]
     threads: int
+    kept_values: int
     checkpoint: Checkpoint | None
     cache: Path | None = None
 
@@ -109,10 +112,7 @@ def _started_tracker(host: str, shards: int) -> RabitTracker:
 def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Trained:
     plan, told = orders.plan, _Sparingly(worker, orders)
     with xgboost.config_context(verbosity=0), _together(peers, orders.rank):
-        size = batch_rows(len(plan.features))
-        matrix = matrix_of_batches(
-            plan, lambda: worker.rows(None, size), orders.threads, None, _cache(orders, "training")
-        )
+        matrix = _matrix(orders, None, worker, None)
         watched = [(_watched(orders, name, matrix, worker), name) for name in plan.tables]
         worker.say("built")
         return boost(
@@ -127,16 +127,19 @@ def _train(orders: Orders, peers: Mapping[str, Any], worker: "_Worker") -> Train
 
 
 def _watched(orders: Orders, name: str, matrix: Any, worker: "_Worker") -> Any:
-    if name in orders.same_as_training:
-        return matrix
+    return matrix if name in orders.same_as_training else _matrix(orders, name, worker, matrix)
+
+
+def _matrix(orders: Orders, table: str | None, worker: "_Worker", training: Any) -> Any:
     size = batch_rows(len(orders.plan.features))
     return matrix_of_batches(
-        orders.plan, lambda: worker.rows(name, size), orders.threads, matrix, _cache(orders, name)
+        orders.plan,
+        lambda: worker.rows(table, size),
+        orders.threads,
+        training,
+        None if orders.cache is None else orders.cache / (table or "training"),
+        orders.kept_values,
     )
-
-
-def _cache(orders: Orders, table: str) -> Path | None:
-    return None if orders.cache is None else orders.cache / table
 
 
 @contextlib.contextmanager
