@@ -34,6 +34,7 @@ def cluster(
         kill_workers,
         quiet_dask,
     )
+    from dmlkit.cluster.scratch import remove_scratch
 
     quiet_dask()
     with contextlib.ExitStack() as ends:
@@ -53,4 +54,5 @@ def cluster(
             yield client
         except KeyboardInterrupt:
             kill_workers(client)
+            remove_scratch()
             raise

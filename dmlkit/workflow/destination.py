@@ -10,11 +10,12 @@ from typing import Protocol
 from dmlkit.errors import OutputError
 from dmlkit.observe.masking import LOGIN, masked
 from dmlkit.tables.folders import StoreFolder, find_folder
-from dmlkit.workflow.output import check_output, claim_output, publish, staging_folder
+from dmlkit.workflow.output import check_output, claim_output, clear_up, publish, staging_folder
 from dmlkit.workflow.store_output import (
     check_store_output,
     claim_store,
     publish_to_store,
+    remove_left_here,
     store_staging,
 )
 
@@ -56,6 +57,10 @@ class Destination(Protocol):
         """Hold it for this job alone, and give where artefacts are made."""
         ...
 
+    def clear_up(self) -> None:
+        """Remove what a job left that was killed."""
+        ...
+
 
 def find_destination(out: str | os.PathLike[str]) -> Destination:
     """Return the destination that an output folder or address means.
@@ -95,6 +100,10 @@ class InFolder:
         with claim_output(self.out), staging_folder(self.out) as folder:
             yield Staging(folder, str(folder), lambda last: publish(folder, self.out, last=last))
 
+    def clear_up(self) -> None:
+        with claim_output(self.out):
+            clear_up(self.out)
+
 
 @dataclass(frozen=True)
 class InStore:
@@ -117,3 +126,7 @@ class InStore:
                 publish_to_store(made, tables, self.folder, check_ours, last=last)
 
             yield Staging(made, tables, place)
+
+    def clear_up(self) -> None:
+        with claim_store(self.folder):
+            remove_left_here()

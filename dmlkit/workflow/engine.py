@@ -17,6 +17,7 @@ from dmlkit.errors import ConfigurationError, MissingFileError
 from dmlkit.observe import Listener, Notice, StageEvent, WorkflowEvent
 from dmlkit.observe.following import follow_run
 from dmlkit.observe.watch import watch_cluster
+from dmlkit.tables.folders import StoreFolder, find_folder
 from dmlkit.workflow import manifest as manifests
 from dmlkit.workflow.beforehand import check_beforehand
 from dmlkit.workflow.destination import find_destination
@@ -27,6 +28,7 @@ from dmlkit.workflow.fingerprint import (
     fingerprint_package,
     input_files,
 )
+from dmlkit.workflow.guard import guarded
 from dmlkit.workflow.job import Stage, Workflow
 from dmlkit.workflow.run import Result, Run
 from dmlkit.workflow.store import StageRecord, StageStore
@@ -87,7 +89,7 @@ def run_workflow(
     files = input_files(data)
     if data is not None and not files:
         raise MissingFileError(f"There is no data at {data!r}. Check the path.")
-    with destination.claimed() as staging:
+    with destination.claimed() as staging, guarded(out):
         run = Run(workflow.name, configuration, data, out, staging.folder, staging.tables)
         store = StageStore(out)
         plan = _plan(workflow, configuration, files, store, resume)
@@ -244,6 +246,8 @@ def _result_of(name: str, plan: _Plan) -> Any:
 
 
 def _manifest(run: Run, files: list[dict[str, Any]], history: dict[str, Any]) -> dict[str, Any]:
+    in_store = isinstance(find_folder(run.tables), StoreFolder)
+    tables = manifests.checksums_in_store(run.tables) if in_store else {}
     return {
         "workflow": run.workflow,
         "started": run.started.isoformat(timespec="seconds"),
@@ -256,5 +260,5 @@ def _manifest(run: Run, files: list[dict[str, Any]], history: dict[str, Any]) ->
         **history,
         "warnings": run.warnings,
         "versions": manifests.versions(),
-        "artefacts": manifests.checksums(run.staging),
+        "artefacts": manifests.checksums(run.staging) | tables,
     }

@@ -9,9 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import dask
+
+from dmlkit.graph import for_each
+from dmlkit.tables.folders import find_folder
+from dmlkit.tables.object_store import open_store
 from dmlkit.workflow.store import StageRecord
 
-__all__ = ["checksums", "stage_entries", "versions", "write_json"]
+__all__ = ["checksums", "checksums_in_store", "stage_entries", "versions", "write_json"]
 
 #: Files of the input that a manifest lists by name; of larger tables it keeps the count.
 LISTED_FILES = 100
@@ -46,11 +51,27 @@ def checksums(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): _sha256(path) for path in files}
 
 
+def checksums_in_store(uri: str) -> dict[str, str]:
+    """Return the SHA-256 of each object below a prefix of a store, by its path inside it.
+
+    Workers read them, as they wrote them: tables may be large, and the client far from the store.
+    """
+    names = sorted(find_folder(uri).files())
+    found = dask.compute(for_each(_sha256_in_store, names, uri))[0] if names else []
+    return dict(zip(names, found, strict=True))
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON for people (indented) so that a reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _sha256_in_store(name: str, uri: str) -> str:
+    filesystem, root = open_store(uri)
+    with filesystem.open(f"{root}/{name}", "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -14,11 +14,23 @@ from typing import TextIO
 
 from dmlkit.cluster.room import room_of
 from dmlkit.errors import OutputError
+from dmlkit.tables.folders import find_folder
+from dmlkit.tables.staging import remove_abandoned
 
-__all__ = ["MARKS", "check_output", "claim_output", "interrupts_wait", "publish", "staging_folder"]
+__all__ = [
+    "MARKS",
+    "check_output",
+    "claim_output",
+    "clear_up",
+    "interrupts_wait",
+    "publish",
+    "staging_folder",
+]
 
 #: Tells a folder of ours from somebody's home.
 MARKS = ("manifest.json", "stages")
+#: Begins the name of the folder that takes what is replaced; it tells that all is ready, too.
+REPLACED = ".replaced-"
 
 
 def check_output(out: Path) -> None:
@@ -68,8 +80,7 @@ def claim_output(out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def staging_folder(out: Path) -> Iterator[Path]:
     """Give a folder beside the artefacts, on the same file system, that is gone afterwards."""
-    for left in [*out.glob(".staging-*"), *out.glob(".quarantine-*")]:
-        shutil.rmtree(left, ignore_errors=True)  # of a job that was killed; the lock says none runs
+    clear_up(out)
     folder = _make_staging(out)
     try:
         yield folder
@@ -77,17 +88,35 @@ def staging_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def clear_up(out: Path) -> None:
+    """Remove what jobs left that were killed; the lock says that none runs.
+
+    One that was killed as it published had done its work: the rest is put in place, too.
+    """
+    for left in out.glob(".staging-*"):
+        if any(left.glob(f"{REPLACED}*")):
+            with contextlib.suppress(OSError):  # as of a disk that is full: it stays in part
+                publish(left, out, last=MARKS[0])
+        shutil.rmtree(left, ignore_errors=True)
+    for left in out.glob(".quarantine-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for kept in out.glob("stages/*/"):
+        remove_abandoned(find_folder(kept))
+        _remove_empty([kept, kept.parent])
+
+
 def publish(staging: Path, out: Path, *, last: str) -> None:
     """Move what is in `staging` to `out`, over what was there, and the file `last` at the end.
 
     Each artefact is renamed, never copied, and Ctrl-C waits until all are in place. The earlier
     file `last` goes first: where a crash comes between, it is missing, and never tells of others.
+    Done once more with what is left, it goes on where it ended.
     """
-    names = sorted(path.name for path in staging.iterdir())
+    names = sorted(path.name for path in staging.iterdir() if not path.name.startswith(REPLACED))
     names.sort(key=lambda name: name == last)
-    replaced = Path(tempfile.mkdtemp(prefix=".replaced-", dir=staging))
+    replaced = Path(tempfile.mkdtemp(prefix=REPLACED, dir=staging))
     with interrupts_wait():
-        if (out / last).exists():
+        if last in names and (out / last).exists():
             (out / last).replace(replaced / last)
         for name in names:
             if (out / name).exists():
@@ -102,6 +131,8 @@ def _check_ours(out: Path) -> None:
         raise OutputError(f"{str(out)!r} is a file; --out takes a folder.")
     content = [path.name for path in out.iterdir() if not path.name.startswith(".")]
     ours = any(mark in content for mark in MARKS) or content == ["quarantine"]
+    # A job was killed, maybe as it published: the manifest goes first and comes last.
+    ours = ours or any(out.glob(".staging-*"))
     if content and not ours:
         raise OutputError(
             f"The folder {str(out)!r} holds {len(content)} files that no job wrote "

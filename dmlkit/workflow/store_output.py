@@ -20,7 +20,13 @@ from dmlkit.tables.staging import remove_abandoned
 from dmlkit.workflow.output import MARKS, interrupts_wait
 from dmlkit.workflow.store_lock import LOCK, hold_store
 
-__all__ = ["check_store_output", "claim_store", "publish_to_store", "store_staging"]
+__all__ = [
+    "check_store_output",
+    "claim_store",
+    "publish_to_store",
+    "remove_left_here",
+    "store_staging",
+]
 
 #: What is there while a job runs, by how it begins: in the store, and on the client.
 STAGING, QUARANTINE, MADE = ".staging-", ".quarantine-", "dmlkit-staging-"
@@ -65,7 +71,7 @@ def claim_store(folder: StoreFolder) -> Iterator[Callable[[], None]]:
 @contextlib.contextmanager
 def store_staging(folder: StoreFolder) -> Iterator[tuple[Path, str]]:
     """Give a folder of this machine, and a prefix for tables, both gone afterwards."""
-    _remove_left_here()
+    remove_left_here()
     made = Path(tempfile.mkdtemp(prefix=MADE))
     name = f"{STAGING}{made.name.removeprefix(MADE)}"
     try:
@@ -130,7 +136,7 @@ def _in_use(made: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _remove_left_here() -> None:
+def remove_left_here() -> None:
     """Remove the folders of jobs on this machine that were killed."""
     for left in Path(tempfile.gettempdir()).glob(f"{MADE}*"):
         with contextlib.suppress(OSError):  # another user's, in use, or gone by now

@@ -65,3 +65,25 @@ def test_staging_that_a_killed_job_left_is_swept(tmp_path: Path) -> None:
     with claim_output(tmp_path), staging_folder(tmp_path):
         pass
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_publishing_that_broke_off_is_brought_to_its_end_by_the_next_job(tmp_path: Path) -> None:
+    left = tmp_path / ".staging-dead"
+    (left / ".replaced-x").mkdir(parents=True)
+    (left / ".replaced-x" / "manifest.json").write_text("old")
+    for name, content in (("b.json", "new"), ("manifest.json", "new")):
+        (left / name).write_text(content)
+    (tmp_path / "a.json").write_text("new")  # was in place already
+    (tmp_path / "b.json").write_text("old")
+    with claim_output(tmp_path), staging_folder(tmp_path):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json", "manifest.json"]
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"new"}
+
+
+def test_publishing_that_broke_off_at_its_end_keeps_what_is_in_place(tmp_path: Path) -> None:
+    (tmp_path / ".staging-dead" / ".replaced-x").mkdir(parents=True)
+    (tmp_path / "manifest.json").write_text("new")
+    with claim_output(tmp_path), staging_folder(tmp_path):
+        pass
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]

@@ -1,5 +1,6 @@
 """The fraud job, and scoring with its model, where output and model are in an object store."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_all_artefacts_are_under_the_prefix(outcome: jobs.Outcome, finished_job:
     assert (scores["part"] == "test").sum() == told["metrics"]["test.rows"]
     assert len(read_table(f"{OUT}/quarantine")) == 1
     assert json.loads(folder.read("manifest.json"))["configuration"]
+
+
+def test_the_manifest_has_the_checksum_of_each_artefact(outcome: jobs.Outcome) -> None:
+    folder = StoreFolder(OUT)
+    told = json.loads(folder.read("manifest.json"))["artefacts"]
+    assert {name.partition("/")[0] for name in told} >= {"scores", "model", "report.html"}
+    made = [
+        name
+        for name in folder.files()
+        if name.partition("/")[0] not in ("stages", "quarantine", "manifest.json")
+    ]
+    assert told == {name: hashlib.sha256(folder.read(name)).hexdigest() for name in made}
 
 
 def test_no_object_and_no_output_tells_the_credentials(outcome: jobs.Outcome) -> None:
