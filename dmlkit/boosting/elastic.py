@@ -19,18 +19,11 @@ from dmlkit.boosting.attempts import Failure, Sight
 from dmlkit.boosting.checkpoint import Checkpoint, save_checkpoint
 from dmlkit.boosting.frozen import evict_frozen
 from dmlkit.boosting.hosted_shard import HostOrders
-from dmlkit.boosting.placement import (
-    Seat,
-    at_seats,
-    brought,
-    by_shard,
-    machines_for,
-    process_count,
-    seats,
-)
+from dmlkit.boosting.placement import at_seats, brought, by_shard
 from dmlkit.boosting.plan import Plan, Trained
 from dmlkit.boosting.reach import cause_of_stall
 from dmlkit.boosting.restarts import Endurance, Restart, Restarts
+from dmlkit.boosting.seats import Seat, machines_for, process_count, seats
 from dmlkit.boosting.shard_host import train_shards
 from dmlkit.boosting.shards import shard_count
 from dmlkit.boosting.training_data import TrainingData, in_files

@@ -6,8 +6,8 @@ from typing import Any
 from distributed import Client
 
 from dmlkit.boosting.memory import MemoryPlan, TableSize, plan_memory
-from dmlkit.boosting.placement import team_size
 from dmlkit.boosting.planning import Trainable
+from dmlkit.boosting.seats import team_size
 from dmlkit.boosting.shards import shard_count
 from dmlkit.boosting.training_data import TrainingData
 from dmlkit.cluster.sizes import WorkerSizes, sizes_of

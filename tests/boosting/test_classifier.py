@@ -11,7 +11,7 @@ from distributed import Client
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from dmlkit.boosting import XGBClassifier, placement, shards
+from dmlkit.boosting import XGBClassifier, seats, shards
 from dmlkit.errors import (
     ConfigurationError,
     InputError,
@@ -39,7 +39,7 @@ def scores(model: XGBClassifier, frame: Any) -> np.ndarray:
 def all_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train in a process for each worker even where one would do."""
     monkeypatch.setattr(shards, "ROWS_FOR_ONE_PROCESS", 0)
-    monkeypatch.setattr(placement, "THREADS_OF_PROCESS", 1)
+    monkeypatch.setattr(seats, "THREADS_OF_PROCESS", 1)
 
 
 def test_the_model_is_the_one_that_xgboost_trains(client: Client, payments: pd.DataFrame) -> None:

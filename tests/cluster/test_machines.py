@@ -10,7 +10,8 @@ import dask.dataframe as dd
 import pytest
 from distributed import Client
 
-from dmlkit.boosting import XGBClassifier, placement
+from dmlkit.boosting import XGBClassifier
+from dmlkit.boosting.seats import process_count
 from dmlkit.cluster.machines import machines_of
 from tests.cluster.test_elastic import FEATURES, PARAMETERS, cluster, part, raw
 
@@ -134,4 +135,4 @@ def test_workers_are_found_by_machine(own_client: Client) -> None:
     workers = sorted(own_client.nthreads())
     assert machines_of(own_client, workers) == [workers]
     assert machines_of(own_client, ["tcp://nobody:1", *workers]) == [["tcp://nobody:1"], workers]
-    assert placement.process_count([workers], own_client.nthreads()) == 1
+    assert process_count([workers], own_client.nthreads()) == 1
