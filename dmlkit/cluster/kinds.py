@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import dask
 from distributed import Client
 
 from dmlkit.cluster.allocator import environment_of_workers
@@ -116,6 +117,14 @@ def _slurm(library: Any, settings: ClusterSettings) -> Any:
     exports = [f"export {name}={value}" for name, value in _environment(settings).items()]
     options = dict(settings.options)
     prologue = [*exports, *options.pop("job_script_prologue", [])]
+    configured = dask.config.get("jobqueue.slurm.worker-extra-args", None) or []
+    of_workers = options.pop("worker_extra_args", configured)
+    # Dashboards show names of columns and files to whoever asks, with certificates or without.
+    secured["scheduler_options"] = {
+        "dashboard_address": "127.0.0.1:8787",
+        **options.pop("scheduler_options", {}),
+    }
+    secured["worker_extra_args"] = ["--dashboard-address", "127.0.0.1:0", *of_workers]
     return library.SLURMCluster(
         cores=settings.threads or 1,
         processes=1,

@@ -121,6 +121,8 @@ def test_slurm_starts_workers_that_speak_tls_and_keep_memory(slurm: dict[str, An
         assert "#SBATCH --cpus-per-task=1" in script
         kept = client.submit(lambda: __import__("os").environ["MALLOC_TRIM_THRESHOLD_"]).result()
         assert kept == str(64 << 20)
+        assert client.dashboard_link.startswith("http://127.0.0.1:")
+        assert "--dashboard-address 127.0.0.1:0" in script
 
 
 def test_workers_that_never_come_are_told_of(slurm: dict[str, Any], tmp_path: Path) -> None:
