@@ -23,6 +23,7 @@ from dmlkit.boosting.rounds import is_higher_better
 from dmlkit.cluster import connect
 from dmlkit.declared import parameters_of, set_parameters
 from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
+from dmlkit.model_selection.failures import check_error_score, warn_of_failures
 from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.running import run_trials
 from dmlkit.search.standings import Standings
@@ -76,6 +77,10 @@ class ParameterSearch:
     refit : bool
         Whether to train the estimator with the best parameters, on the whole cluster.
     random_state : int
+    error_score : float or "raise"
+        The score in `trials_` of a trial that cannot be trained, which is warned of: scikit-learn's
+        ``FitFailedWarning`` says how many failed, and why. It is never the best one. With
+        ``"raise"`` the first that fails ends the search.
 
     Attributes
     ----------
@@ -133,6 +138,7 @@ class ParameterSearch:
     max_losses: int = 3
     refit: bool = True
     random_state: int = 0
+    error_score: float | str = math.nan
 
     def fit(
         self,
@@ -165,8 +171,10 @@ class ParameterSearch:
         InputError
             The tables cannot be trained on, or `storage` holds another search.
         TrainingError
-            No trial could be trained, or no worker is left.
+            No trial could be trained, or no worker is left; with ``error_score="raise"`` also if
+            one trial could not.
         """
+        check_error_score(self.error_score)
         check_compared(self.cv, self.estimator, eval_set, groups=groups, time=time)
         self._check(queries)
         space = checked_space(self.space)
@@ -195,6 +203,7 @@ class ParameterSearch:
                 math.inf if self.timeout is None else monotonic() + self.timeout,
                 plan.metrics[-1],
                 self._standings(plan),
+                raises=self.error_score == "raise",
             )
             run_trials(
                 *(trials, plan, rows.data, rows.beside, client),
@@ -286,11 +295,14 @@ class ParameterSearch:
 
     def _take(self, study: optuna.Study) -> None:
         """Take the best trial, or raise when there is none."""
-        self.trials_ = as_frame(study)
+        instead = math.nan if isinstance(self.error_score, str) else self.error_score
+        self.trials_ = as_frame(study, instead)
         if not study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
             failed = study.get_trials(deepcopy=False, states=[TrialState.FAIL])
             first = f" The first failed: {failed[0].user_attrs.get(ERROR)}." if failed else ""
             raise TrainingError(f"None of {len(self.trials_):,} trials was finished.{first}")
+        reasons = self.trials_["error"][self.trials_["state"] == "failed"]
+        warn_of_failures(reasons.tolist(), len(self.trials_), instead)
         best = study.best_trial
         self.best_params_ = dict(best.params)
         self.best_score_ = float(study.best_value)

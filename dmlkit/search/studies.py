@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -144,12 +145,13 @@ def open_study(
     return study
 
 
-def as_frame(study: optuna.Study) -> pd.DataFrame:
+def as_frame(study: optuna.Study, error_score: float = math.nan) -> pd.DataFrame:
     """Return a row for each trial: number, state, score, rounds, seconds, error, parameters.
 
-    Of a search over folds, the standard deviation over them and the score of each, too.
+    Of a search over folds, the standard deviation over them and the score of each, too. A trial
+    that failed has `error_score`.
     """
-    return pd.DataFrame([_row(trial) for trial in study.trials])
+    return pd.DataFrame([_row(trial, error_score) for trial in study.trials])
 
 
 @contextlib.contextmanager
@@ -184,11 +186,11 @@ def _journal(path: Path) -> Any:
         raise InputError(f"{str(path)!r} is no file of a search. Name another one.") from error
 
 
-def _row(trial: FrozenTrial) -> dict[str, Any]:
+def _row(trial: FrozenTrial, error_score: float) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": STATES.get(trial.state, "running"),
-        "score": trial.value if trial.state in STATES else None,
+        "score": _score(trial, error_score),
         **_by_fold(trial.user_attrs.get(FOLDS)),
         "rounds": trial.last_step,
         "best_iteration": trial.user_attrs.get(BEST),
@@ -196,6 +198,12 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "error": trial.user_attrs.get(ERROR),
         **trial.params,
     }
+
+
+def _score(trial: FrozenTrial, error_score: float) -> float | None:
+    if trial.state == TrialState.FAIL:
+        return error_score
+    return trial.value if trial.state in STATES else None
 
 
 def _by_fold(scores: Sequence[float] | None) -> dict[str, float]:

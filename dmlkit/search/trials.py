@@ -11,7 +11,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
-from dmlkit.errors import DmlkitError
+from dmlkit.errors import DmlkitError, TrainingError
 from dmlkit.search.legs import Leg
 from dmlkit.search.running import Run
 from dmlkit.search.standings import Standings
@@ -55,6 +55,8 @@ class StudyTrials:
         What trials are compared by.
     standings : Standings, optional
         Who goes on at a rung; without, Optuna's pruner says so at once.
+    raises : bool
+        Whether the first trial that cannot be trained ends the search.
     """
 
     study: optuna.Study
@@ -65,6 +67,7 @@ class StudyTrials:
     until: float = math.inf
     metric: str = "score"
     standings: Standings | None = None
+    raises: bool = False
     _interrupted: list[optuna.trial.Trial] = field(init=False)
     _started: int = field(init=False)
     _waiting: dict[int, Run] = field(init=False, default_factory=dict)
@@ -194,6 +197,8 @@ class StudyTrials:
     def _give_up(self, trial: optuna.trial.Trial, reason: str) -> None:
         trial.set_user_attr(ERROR, reason)
         self.study.tell(trial, state=TrialState.FAIL)
+        if self.raises:
+            raise TrainingError(f"Trial {trial.number} with {trial.params} failed: {reason}.")
 
 
 def _up_to(plan: Any, rounds: int) -> Any:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 from optuna.distributions import FloatDistribution, IntDistribution
+from sklearn.exceptions import FitFailedWarning
 
 from dmlkit.boosting import XGBClassifier, XGBRanker, XGBRegressor
 from dmlkit.errors import (
@@ -110,13 +111,20 @@ def test_trials_that_are_worse_are_given_up_and_legs_change_nothing(client, tabl
 def test_a_trial_that_cannot_be_trained_is_noted_and_the_others_go_on(client, table) -> None:
     space = {"max_depth": [2, -3]}
     search = ParameterSearch(XGBRegressor(n_estimators=5), space, sampler="grid", refit=False)
-    search.fit(**given(table, "amount"))
+    with pytest.warns(FitFailedWarning, match=r"1 of 2 fits failed, .* 1 with .*max_depth"):
+        search.set_params(error_score=9.0).fit(**given(table, "amount"))
     failed = search.trials_.set_index("max_depth")
     assert failed["state"].to_dict() == {2: "complete", -3: "failed"}
+    assert failed["score"][-3] == 9.0
     assert "max_depth" in failed["error"][-3]
     assert search.best_params_ == {"max_depth": 2}
     with pytest.raises(NotFittedError, match="refit"):
         search.predict(table)
+    with pytest.raises(TrainingError, match=r"Trial \d with .'max_depth': -3. failed: .*max_depth"):
+        search.set_params(error_score="raise").fit(**given(table, "amount"))
+    with pytest.raises(ConfigurationError, match="error_score is 'nan'"):
+        search.set_params(error_score="nan").fit(**given(table, "amount"))
+    search.set_params(error_score=float("nan"))
     with pytest.raises(TrainingError, match=r"None of 1 trials was finished\. The first failed: "):
         search.set_params(space={"max_depth": [-3]}).fit(**given(table, "amount"))
 
