@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmlkit.errors import ConfigurationError, InputError, nearest
+from dmlkit.metrics.brought import Brought, is_scikit_learns
 from dmlkit.metrics.classes import (
     accuracy_score,
     balanced_accuracy_score,
@@ -190,14 +191,16 @@ def get_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
     Parameters
     ----------
     scoring : str or callable
-        One of `get_scorer_names`; a scorer of one's own, which comes back as it is.
+        One of `get_scorer_names`; a scorer of one's own, which comes back as it is; or one of
+        scikit-learn's, such as `sklearn.metrics.make_scorer` makes.
 
     Returns
     -------
     callable
         Of a model, a table and labels: dask frames are judged where their rows are, and no column
-        is gathered. scikit-learn's scorers bring labels and predictions to the client, and those
-        that take probabilities cannot read a frame of them.
+        is gathered. For a scorer of scikit-learn's, labels and predictions are brought to the
+        client; called by itself, without this function, one that takes probabilities raises pandas'
+        InvalidIndexError.
 
     Raises
     ------
@@ -214,7 +217,7 @@ def get_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
     0.75
     """
     if callable(scoring):
-        return scoring
+        return Brought(scoring) if is_scikit_learns(scoring) else scoring
     if scoring not in SCORERS:
         guess = nearest(str(scoring), SCORERS)
         hint = f" (nearest: {guess!r})" if guess else ""

@@ -14,6 +14,7 @@ from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, Ridge
 from dmlkit.metrics import check_scoring, get_scorer, get_scorer_names
 from dmlkit.metrics.scorers import SCORERS
+from dmlkit.model_selection import cross_val_score
 from dmlkit.naive_bayes import GaussianNB
 from dmlkit.wrappers import OnPartitions
 
@@ -106,6 +107,23 @@ def test_scikit_learns_scorers_of_classes_and_margins_take_models_on_frames(tabl
     for name in ("roc_auc", "accuracy"):
         theirs = sklearn.metrics.get_scorer(name)(model, X, y)
         assert theirs == pytest.approx(get_scorer(name)(model, X, y), rel=1e-12)
+
+
+@pytest.mark.parametrize("label", ["two", "many"])
+def test_scikit_learns_scorers_of_probabilities_are_given_arrays(table, label) -> None:
+    rows = lazy(table)
+    X, y, weight = rows[["a", "b", "c"]], rows[label], rows["weight"]
+    model = GaussianNB().fit(X, y)
+    log_loss = sklearn.metrics.make_scorer(
+        sklearn.metrics.log_loss, greater_is_better=False, response_method="predict_proba"
+    )
+    of_areas = "roc_auc" if label == "two" else "roc_auc_ovr"
+    theirs = sklearn.metrics.get_scorer(of_areas)
+    for name, scorer in (("neg_log_loss", log_loss), (of_areas, theirs)):
+        found = get_scorer(scorer)(model, X, y, weight)
+        assert found == pytest.approx(get_scorer(name)(model, X, y, weight), rel=1e-9)
+    scores = cross_val_score(GaussianNB(), X, y, cv=2, scoring=theirs)
+    assert scores.min() > 0.7
 
 
 def test_mistakes_are_told(table) -> None:
