@@ -22,6 +22,7 @@ from dmlkit.features.learned_levels import learn_levels
 from dmlkit.features.rowwise import Columns
 from dmlkit.features.step import Step, check_columns, check_new
 from dmlkit.features.strategy import order_of
+from dmlkit.html_tables import html_table
 from dmlkit.local_frames import as_given, lazily
 from dmlkit.tables.extents import keeps_rows
 
@@ -223,6 +224,16 @@ class FeatureSet:
         numbered = [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
         back = told_history(self.history)
         return "\n".join([*numbered, f"Learned at fit: {learned}. Looks back {back}."])
+
+    def _repr_html_(self) -> str:
+        lines = [
+            (type(step).__name__, step.explain(), str(len(step.get_feature_names_out())))
+            for step in self.steps
+        ]
+        features, columns = len(self.get_feature_names_out()), len(self.required_columns)
+        learned = "fitted" if self.learned_ is not None else "not fitted"
+        caption = f"{features} features of {columns} columns, {learned}"
+        return html_table(lines, caption=caption, headers=("step", "what it adds", "features"))
 
     def plan(self, meta: pd.DataFrame, partitions: int) -> tuple[list[ShufflePlan], pd.DataFrame]:
         """Tell what `transform` would move, without a table.

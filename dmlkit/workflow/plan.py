@@ -1,7 +1,5 @@
 """The plan of a job: what each stage takes of workers and disks, and whether all of it fits."""
 
-import html
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ from rich.table import Table
 from dmlkit.cluster.allocator import kept_by_workers
 from dmlkit.cluster.sizes import WorkerSizes
 from dmlkit.errors import PlanError
+from dmlkit.html_tables import html_table
 from dmlkit.workflow.readiness import Needs
 
 __all__ = ["WORKER_ITSELF", "StagePlan", "WorkflowPlan"]
@@ -244,14 +243,8 @@ class WorkflowPlan:
         return Group(stages, whole)
 
     def _repr_html_(self) -> str:
-        stages = _html_rows([HEADERS], "th") + _html_rows(self.lines(), "td")
-        facts = "".join(
-            f'<tr><th style="text-align: left">{html.escape(what)}</th>'
-            f'<td style="text-align: left">{html.escape(value)}</td></tr>'
-            for what, value in self.facts()
-        )
-        caption = f"<caption>{html.escape(self._title())}</caption>"
-        return f"<table>{caption}{stages}</table><table>{facts}</table>"
+        stages = html_table(self.lines(), caption=self._title(), headers=HEADERS)
+        return stages + html_table(self.facts())
 
     def _title(self) -> str:
         return f"{self.workflow} on {self.data or 'a table that it makes'}"
@@ -273,10 +266,3 @@ def _size(number: int) -> str:
     if number < 10 << 30:
         return f"{max(number >> 20, 1):,} MiB" if number else ""
     return f"{number >> 30:,} GiB"
-
-
-def _html_rows(lines: Sequence[Sequence[str]], kind: str) -> str:
-    return "".join(
-        "<tr>" + "".join(f"<{kind}>{html.escape(value)}</{kind}>" for value in line) + "</tr>"
-        for line in lines
-    )

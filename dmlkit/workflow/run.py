@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dmlkit.html_tables import html_table
 from dmlkit.observe import Listener, Notice
 from dmlkit.observe.history import history_in_words
 from dmlkit.tables.folders import find_folder
@@ -100,3 +101,37 @@ class Result:
             return {}
         metrics: dict[str, float] = json.loads(find_folder(self.out).read("metrics.json"))
         return metrics
+
+    def _repr_html_(self) -> str:
+        stages = [
+            (stage["name"], stage["state"], _counted(stage["rows"]), f"{stage['seconds']:,.1f}")
+            for stage in self.manifest["stages"]
+        ]
+        # The bounds of an interval stand beside what they are of.
+        metrics = self.metrics()
+        figures = [
+            (name, _figure(value), _interval(metrics, name))
+            for name, value in metrics.items()
+            if not name.endswith((".low", ".high"))
+        ]
+        lost = len(self.manifest["workers_lost"])
+        facts = [("output", str(self.out)), ("workers lost", str(lost))]
+        caption = f"{self.manifest['workflow']}, {self.manifest['finished']}"
+        return (
+            html_table(facts, caption=caption)
+            + html_table(stages, headers=("stage", "state", "rows", "seconds"))
+            + html_table(figures)
+        )
+
+
+def _counted(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,}"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, int | float) else str(value)
+
+
+def _interval(metrics: dict[str, float], name: str) -> str:
+    bounds = [metrics.get(f"{name}.{end}") for end in ("low", "high")]
+    return "" if None in bounds else " to ".join(map(_figure, bounds))

@@ -46,6 +46,16 @@ def features(frame: dd.DataFrame) -> FeatureSet:
     return FeatureSet(STEPS).fit(frame)
 
 
+def test_a_feature_set_is_shown_in_a_notebook(features):
+    page = features._repr_html_()
+    assert "TimeWindows" in page
+    assert f"{len(features.get_feature_names_out())} features of" in page
+    assert ", fitted" in page
+    risky = FeatureSet([Ratio("<b>", "amount")])._repr_html_()
+    assert "&lt;b&gt;" in risky
+    assert "<b>" not in risky
+
+
 def test_features_are_in_the_order_of_the_steps(features):
     assert features.get_feature_names_out() == [
         "amount",

@@ -90,6 +90,15 @@ def test_a_job_leaves_artefacts_and_a_manifest(client: Client, data: str, tmp_pa
     ]
 
 
+def test_a_finished_job_is_shown_in_a_notebook(client: Client, data: str, tmp_path: Path) -> None:
+    result = run_workflow(counting_job([]), data=data, out=tmp_path / "<out>")
+    (result.out / "metrics.json").write_text('{"auc": 0.91239, "auc.low": 0.9, "auc.high": 1}')
+    page = result._repr_html_()
+    for told in ("counting", "publish", "done", "0.9124", "0.9 to 1", "&lt;out&gt;"):
+        assert told in page
+    assert "<out>" not in page
+
+
 def test_a_job_goes_on_after_the_last_finished_stage(
     client: Client, data: str, tmp_path: Path
 ) -> None:
