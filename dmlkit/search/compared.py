@@ -15,6 +15,7 @@ from dmlkit.errors import ConfigurationError, MissingColumnError
 from dmlkit.model_selection.assigned import check_cv
 from dmlkit.search.dealt import deal_out
 from dmlkit.search.folded import MARKS, bin_folds, run_folds
+from dmlkit.search.ranked import beside_ranked, check_ranked
 from dmlkit.search.running import Held, Work
 
 __all__ = ["Compared", "check_compared", "compared"]
@@ -87,8 +88,12 @@ def compared(
             for number, other in enumerate(watched)
         }
         return Compared(data, tables, tables, Work(trial_bytes=_trial_bytes(data)))
-    cv = check_cv(cv, classifier=isinstance(estimator, XGBClassifier))
-    dealt = deal_out(cv, table.beside[LABEL], client, patience, **beside)
+    if isinstance(estimator, XGBRanker):
+        cv, y, beside = check_ranked(cv), *beside_ranked(table, client, patience)
+    else:
+        cv = check_cv(cv, classifier=isinstance(estimator, XGBClassifier))
+        y = table.beside[LABEL]
+    dealt = deal_out(cv, y, client, patience, **beside)
     told = [repr(cv), dealt.rows]
     work = Work(bin_folds, run_folds, _trial_bytes(data))
     return Compared(data, {MARKS: data}, {MARKS: dealt}, work, told)
@@ -108,9 +113,10 @@ def check_compared(cv: Any, estimator: Any, watched: Any, **beside: Any) -> None
             "Trials are compared on an eval_set or by folds: leave out eval_set or cv."
         )
     elif isinstance(estimator, XGBRanker):
-        raise ConfigurationError(
-            "Queries are not dealt out to folds: compare an XGBRanker on an eval_set, without cv."
-        )
+        for name in (name for name, given in beside.items() if given is not None):
+            raise ConfigurationError(
+                f"{name} was given, but a ranker's folds keep its queries whole: leave it out."
+            )
 
 
 def _trial_bytes(data: TrainingData) -> int:

@@ -67,7 +67,8 @@ class ParameterSearch:
         One of so many trials goes on.
     cv : int or splitter, optional
         Compare trials by the mean over folds, and not on an ``eval_set``: a number of folds (of a
-        classifier with the shares of classes kept), or a splitter of `dmlkit.model_selection`.
+        classifier with the shares of classes kept, of a ranker with queries whole), or a splitter
+        of `dmlkit.model_selection`.
     timeout : float, optional
         Seconds after which no trial is started.
     storage : str or Path, optional
@@ -162,7 +163,7 @@ class ParameterSearch:
         groups, time : Series like y, optional
             What must not be torn apart, and when a row happened, for a `cv` that asks for it.
         **queries
-            ``qid`` and ``eval_qid``, as of `XGBRanker.fit`.
+            ``qid`` and ``eval_qid``, as of `XGBRanker.fit`; with `cv`, ``qid`` alone.
 
         Raises
         ------
@@ -183,7 +184,7 @@ class ParameterSearch:
         weights = {"sample_weight_eval_set": sample_weight_eval_set}
         beside = {QUERY: queries["qid"]} if queries else {}
         table = GivenTable("training", X, {LABEL: y, **beside, WEIGHT: sample_weight})
-        of_queries = {"eval_qid": queries["eval_qid"]} if queries else {}
+        of_queries = {"eval_qid": queries["eval_qid"]} if "eval_qid" in queries else {}
         watched = evaluation_tables(eval_set, (LABEL, *beside, WEIGHT), **of_queries, **weights)
         patience = float(self.estimator.get_params()["worker_timeout"])
         rule = label_rule(self._objective())
@@ -240,7 +241,8 @@ class ParameterSearch:
                 f"estimator is {type(self.estimator).__name__}; it must be an XGBClassifier, "
                 "XGBRegressor or XGBRanker of dmlkit.boosting."
             )
-        needed = {"qid", "eval_qid"} if isinstance(self.estimator, XGBRanker) else set()
+        of_ranker = {"qid"} if self.cv is not None else {"qid", "eval_qid"}
+        needed = of_ranker if isinstance(self.estimator, XGBRanker) else set()
         if set(queries) != needed:
             raise ConfigurationError(
                 f"fit was given {sorted(queries) or 'no queries'}; a search with a "

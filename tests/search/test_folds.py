@@ -192,10 +192,42 @@ def test_folds_and_tables_exclude_each_other(client, table) -> None:
     X, y = table[FEATURES], table["label"]
     with pytest.raises(ConfigurationError, match="leave out eval_set or cv"):
         ParameterSearch(XGBRegressor(), {"max_depth": [2]}, cv=3).fit(X, y, eval_set=[(X, y)])
-    with pytest.raises(ConfigurationError, match="Queries are not dealt out to folds"):
-        ParameterSearch(XGBRanker(), {"max_depth": [2]}, cv=3).fit(X, y, qid=table["patient"])
+    ranker = ParameterSearch(XGBRanker(), {"max_depth": [2]}, cv=KFold(3))
+    with pytest.raises(ConfigurationError, match=r"KFold.* would cut queries.*GroupKFold"):
+        ranker.fit(X, y, qid=table["patient"])
+    with pytest.raises(ConfigurationError, match="groups was given, but a ranker's folds"):
+        ranker.set_params(cv=3).fit(X, y, qid=table["patient"], groups=table["patient"])
     with pytest.raises(InputError, match="Fold 0 of 2 would be trained on 0 rows"):
         of_one = GroupKFold(2)
         ParameterSearch(XGBRegressor(), {"max_depth": [2]}, cv=of_one).fit(
             X, y, groups=pd.Series(0, index=X.index)
         )
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_folds_of_a_ranker_keep_queries_whole(client, table, apart) -> None:
+    """Each fold's score is that of a training on its queries, also where rows of one are apart."""
+    query = table["hour"] % 150 if apart else table["hour"] // 10
+    graded = table.assign(label=(table["amount"] > 0.5) * 1 + (table["amount"] > 1.5), query=query)
+    rows = lazy(graded)
+    estimator = XGBRanker(n_estimators=6, eval_metric="ndcg", max_depth=3)
+    search = ParameterSearch(
+        *(estimator, {"learning_rate": [0.3]}), sampler="grid", cv=GroupKFold(3), min_rounds=3
+    )
+    search.fit(rows[FEATURES], rows["label"], qid=rows["query"])
+    scores = []
+    for train, test in GroupKFold(3).split(graded, "query"):
+        assert not {*train["query"]} & {*test["query"]}
+        estimator.set_params(learning_rate=0.3).fit(
+            *(train[FEATURES], train["label"]),
+            qid=train["query"],
+            eval_set=[(test[FEATURES], test["label"])],
+            eval_qid=[test["query"]],
+        )
+        scores.append(score_of(estimator, "ndcg")[-1])
+    trial = search.trials_.iloc[0]
+    found = trial[[f"split{number}_score" for number in range(3)]].tolist()
+    assert found == pytest.approx(scores, abs=1e-6)
+    assert len(search.best_estimator_.predict(table[FEATURES])) == len(table)
+    search.set_params(cv=3, refit=False).fit(rows[FEATURES], rows["label"], qid=rows["query"])
+    assert search.best_score_ == trial["score"]  # what a number means

@@ -1,0 +1,80 @@
+"""Folds for rankers: queries stay whole, and marks lie where the rows are brought together."""
+
+from typing import Any
+
+import dask.dataframe as dd
+import distributed
+import pandas as pd
+from distributed import Client
+
+from dmlkit.boosting.given_table import GivenTable
+from dmlkit.boosting.queries import queries_of, rows_by_query, runs_of
+from dmlkit.boosting.roles import LABEL, QUERY
+from dmlkit.boosting.training_data import wait_for
+from dmlkit.errors import ConfigurationError
+from dmlkit.features.hashing import hash_values
+from dmlkit.model_selection import GroupKFold, StratifiedGroupKFold
+
+__all__ = ["beside_ranked", "check_ranked"]
+
+#: What a query is called by the user, beside what it is called in here.
+GIVEN = "query"
+
+
+def check_ranked(cv: Any) -> Any:
+    """Return folds that keep queries whole.
+
+    Parameters
+    ----------
+    cv : int or splitter
+
+    Raises
+    ------
+    ConfigurationError
+        The splitter would cut queries.
+
+    Examples
+    --------
+    >>> check_ranked(3)
+    GroupKFold(n_splits=3, seed=0)
+    """
+    if isinstance(cv, int) and not isinstance(cv, bool):
+        return GroupKFold(cv)
+    if isinstance(cv, (GroupKFold, StratifiedGroupKFold)):
+        return cv
+    raise ConfigurationError(
+        f"cv is {cv!r}, which would cut queries. A ranker takes a number of folds, or a GroupKFold "
+        "or StratifiedGroupKFold of dmlkit.model_selection, whose groups are its queries."
+    )
+
+
+def beside_ranked(table: GivenTable, client: Client, patience: float) -> tuple[Any, dict[str, Any]]:
+    """Return labels, and queries as groups, in the order in which `gather` brings rows together.
+
+    Parameters
+    ----------
+    table : GivenTable
+    client : distributed.Client
+    patience : float
+        Seconds without a sign of life, twice as many of which make a worker a frozen one.
+    """
+    label, query = (_lazy(table.beside[role]) for role in (LABEL, QUERY))
+    meta = _side_by_side(label._meta, query._meta)
+    thin = dd.map_partitions(_side_by_side, label, query, meta=meta, align_dataframes=False)
+    thin = client.persist(thin)
+    runs = client.map(runs_of, distributed.futures_of(thin), pure=False)
+    wait_for(runs, client, 2 * patience)
+    if queries_of(client.gather(runs)) is None:
+        thin = client.persist(rows_by_query(thin))
+    return thin[LABEL], {"groups": thin[GIVEN]}
+
+
+def _lazy(series: Any) -> Any:
+    if isinstance(series, pd.Series):
+        return dd.from_pandas(series.reset_index(drop=True), npartitions=1)
+    return series
+
+
+def _side_by_side(label: pd.Series, query: pd.Series) -> pd.DataFrame:
+    columns = {LABEL: label.array, GIVEN: query.array, QUERY: hash_values(query)}
+    return pd.DataFrame(columns, copy=False)
