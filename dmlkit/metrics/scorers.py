@@ -18,6 +18,7 @@ from dmlkit.metrics.classes import (
 from dmlkit.metrics.deviances import d2_tweedie_score, mean_gamma_deviance, mean_poisson_deviance
 from dmlkit.metrics.medians import d2_absolute_error_score, median_absolute_error
 from dmlkit.metrics.probability import brier_score_loss, log_loss
+from dmlkit.metrics.queries import mean_average_precision, mean_reciprocal_rank, ndcg_score
 from dmlkit.metrics.ranking import average_precision_score, roc_auc_score
 from dmlkit.metrics.regression_scores import (
     explained_variance_score,
@@ -43,22 +44,25 @@ __all__ = [
 ]
 
 #: What a metric takes of a model: predictions; those of one class or another, as 0 and 1; a score
-#: for the second of two classes; its probability; the probabilities of all classes.
+#: for the second of two classes; its probability; the probabilities of all classes; predictions,
+#: with the query of each row.
 CLASS, SECOND, SCORE, CHANCE, CHANCES = "class", "second", "score", "chance", "chances"
+QUERIES = "queries"
 
 
 @dataclass(frozen=True)
 class Scorer:
     """Judges a model: the more, the better.
 
-    Called with a model, a table, its labels and optionally ``sample_weight``.
+    Called with a model, a table, its labels and optionally ``sample_weight``; one that judges how
+    rows are ranked takes their queries as ``qid``.
 
     Parameters
     ----------
     name : str
     metric : callable
         Of labels and what the model makes of the rows.
-    of : {"class", "second", "score", "chance", "chances"}
+    of : {"class", "second", "score", "chance", "chances", "queries"}
         What it takes of the model.
     sign : int
         -1 where less is better.
@@ -69,17 +73,26 @@ class Scorer:
     of: str = CLASS
     sign: int = 1
 
-    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def __call__(
+        self, estimator: Any, X: Any, y: Any, sample_weight: Any = None, qid: Any = None
+    ) -> float:
         """Return the score.
 
         Raises
         ------
         ConfigurationError
-            The model does not give what the metric takes.
+            The model does not give what the metric takes, or there are no queries.
         InputError
             The metric is of two classes, and there are others.
         """
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if self.of == QUERIES:
+            if qid is None:
+                raise ConfigurationError(
+                    f"{self.name!r} judges how rows are ranked in each query: give qid, a Series "
+                    "like y."
+                )
+            return self.sign * float(self.metric(y, estimator.predict(X), qid, **weight))
         labels, found = self._taken(estimator, X, y)
         return self.sign * float(self.metric(labels, found, **weight))
 
@@ -163,6 +176,9 @@ SCORERS = {
         Scorer("roc_auc_ovo", partial(roc_auc_score, multi_class="ovo"), CHANCES),
         _less("neg_log_loss", log_loss, CHANCES),
         _less("neg_brier_score", brier_score_loss, CHANCE),
+        Scorer("ndcg", ndcg_score, QUERIES),
+        Scorer("mean_average_precision", mean_average_precision, QUERIES),
+        Scorer("mean_reciprocal_rank", mean_reciprocal_rank, QUERIES),
         Scorer("r2", r2_score),
         Scorer("explained_variance", explained_variance_score),
         Scorer("d2_absolute_error_score", d2_absolute_error_score),
@@ -248,7 +264,7 @@ def check_scoring(estimator: Any, scoring: Any = None) -> Callable[..., float]:
         return _own_score
     raise ConfigurationError(
         f"{type(estimator).__name__} has no score of its own: name a scorer, such as "
-        "scoring='roc_auc'."
+        "scoring='roc_auc', or 'ndcg' of a ranker."
     )
 
 

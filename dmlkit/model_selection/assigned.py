@@ -12,8 +12,10 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.graph import for_each, partitions_of
 from dmlkit.model_selection.folds import KFold, StratifiedKFold
+from dmlkit.model_selection.grouped import GroupKFold
+from dmlkit.model_selection.stratified_groups import StratifiedGroupKFold
 
-__all__ = ["check_cv", "places_of_folds", "taken"]
+__all__ = ["check_cv", "check_cv_of_queries", "places_of_folds", "taken"]
 
 #: The column of a row's place in its partition.
 PLACE = "__place"
@@ -56,6 +58,34 @@ def check_cv(cv: Any = 5, y: Any = None, *, classifier: bool = False) -> Any:  #
             "StratifiedGroupKFold and TimeSeriesSplit, which split frames."
         )
     return cv
+
+
+def check_cv_of_queries(cv: Any = 5) -> Any:
+    """Return folds that keep queries whole.
+
+    Parameters
+    ----------
+    cv : int, splitter or None
+        A number of folds (None: 5), or a splitter whose groups are the queries.
+
+    Raises
+    ------
+    ConfigurationError
+        The splitter would cut queries.
+
+    Examples
+    --------
+    >>> check_cv_of_queries(3)
+    GroupKFold(n_splits=3, seed=0)
+    """
+    if isinstance(cv, (GroupKFold, StratifiedGroupKFold)):
+        return cv
+    if isinstance(check_cv(cv), KFold) and not isinstance(cv, KFold):
+        return GroupKFold(5 if cv is None else int(cv))
+    raise ConfigurationError(
+        f"cv is {cv!r}, which would cut queries. A ranker takes a number of folds, or a GroupKFold "
+        "or StratifiedGroupKFold of dmlkit.model_selection, whose groups are its queries."
+    )
 
 
 def places_of_folds(

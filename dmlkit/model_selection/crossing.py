@@ -1,5 +1,6 @@
 """`cross_validate` and its like: a model trained and judged on each fold of a frame."""
 
+import inspect
 import math
 import time as clock
 import warnings
@@ -14,7 +15,7 @@ import pandas as pd
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.graph import for_each, partitions_of
 from dmlkit.metrics import check_scoring
-from dmlkit.model_selection.assigned import check_cv, places_of_folds, taken
+from dmlkit.model_selection.assigned import check_cv, check_cv_of_queries, places_of_folds, taken
 from dmlkit.model_selection.failures import check_error_score, told, warn_of_failures
 
 __all__ = ["cross_val_predict", "cross_val_score", "cross_validate"]
@@ -50,7 +51,9 @@ def cross_validate(
         As `check_cv` takes it: a number of folds (5 where it is left out), of a classifier with the
         shares of classes kept, or a splitter of this module.
     params : mapping, optional
-        What ``fit`` takes besides, such as ``sample_weight``; series like y are cut to the fold.
+        What ``fit`` takes besides, such as ``sample_weight``; series like y are cut to the fold. A
+        ranker's ``qid`` is what its folds are made of, which keep queries whole, and what scorers
+        such as ``"ndcg"`` look at.
     return_train_score, return_estimator : bool
     error_score : float or "raise"
         The score of a fold whose model cannot be trained or judged, which is warned of:
@@ -90,7 +93,8 @@ def cross_validate(
     scorers, single = _scorers(estimator, scoring)
     results: dict[str, list[Any]] = {"fit_time": [], "score_time": []}
     failures: list[str] = []
-    for train, test in _folds(estimator, cv, y, groups, time):
+    qid = (params or {}).get("qid")
+    for train, test in _folds(estimator, cv, y, groups, time, qid):
         began = clock.perf_counter()
         model = None
         try:
@@ -100,10 +104,10 @@ def cross_validate(
                 raise
             failures.append(told(error))
         fitted = clock.perf_counter()
-        judged = {"test": _scores(scorers, model, X, y, test, error_score)}
+        judged = {"test": _scores(scorers, model, X, y, qid, test, error_score)}
         ended = clock.perf_counter()
         if return_train_score:
-            judged["train"] = _scores(scorers, model, X, y, train, error_score)
+            judged["train"] = _scores(scorers, model, X, y, qid, train, error_score)
         results["fit_time"].append(fitted - began)
         results["score_time"].append(ended - fitted)
         if return_estimator:
@@ -177,7 +181,7 @@ def cross_val_predict(
     >>> cross_val_predict(Ridge(alpha=0), table, 2 * table["x"], cv=3).round(3).head(3).tolist()
     [0.0, 2.0, 4.0]
     """
-    folds = list(_folds(estimator, cv, y, groups, time))
+    folds = list(_folds(estimator, cv, y, groups, time, (params or {}).get("qid")))
     tested = [test for _, test in folds]
     _check_tested_once(tested, y)
     found = [
@@ -195,7 +199,15 @@ def cross_val_predict(
     return dd.from_delayed(parts, meta=found[0]._meta, verify_meta=False, prefix="cross-predicted")
 
 
-def _folds(estimator: Any, cv: Any, y: Any, groups: Any, time: Any) -> Iterator[tuple[Any, Any]]:
+def _folds(
+    estimator: Any, cv: Any, y: Any, groups: Any, time: Any, qid: Any
+) -> Iterator[tuple[Any, Any]]:
+    if qid is not None:
+        if groups is not None:
+            raise ConfigurationError(
+                "groups was given, but a ranker's folds keep its queries whole: leave it out."
+            )
+        return places_of_folds(check_cv_of_queries(cv), y, groups=qid, time=time)
     tags = getattr(estimator, "__sklearn_tags__", lambda: None)()
     classifier = getattr(tags, "estimator_type", None) == "classifier"
     return places_of_folds(check_cv(cv, classifier=classifier), y, groups=groups, time=time)
@@ -221,22 +233,37 @@ def _scorers(estimator: Any, scoring: Any) -> tuple[dict[str, Any], bool]:
 
 
 def _scores(
-    scorers: Mapping[str, Any], model: Any, X: Any, y: Any, places: Any, error_score: float | str
+    scorers: Mapping[str, Any],
+    model: Any,
+    X: Any,
+    y: Any,
+    qid: Any,
+    places: Any,
+    error_score: float | str,
 ) -> dict[str, Any]:
     """Return what each scorer says of a model, or None: of one that could not be trained."""
     if model is None:
         return dict.fromkeys(scorers, error_score)
     # Held while they are judged: each scorer would read and split them anew.
-    rows, labels = dask.persist(taken(X, places), taken(y, places))
+    rows = dask.persist(*(taken(given, places) for given in (X, y)))
+    queries = {} if qid is None else {"qid": dask.persist(taken(qid, places))[0]}
     return {
-        name: _score(name, scorer, model, rows, labels, error_score)
+        name: _score(name, scorer, model, rows, queries, error_score)
         for name, scorer in scorers.items()
     }
 
 
-def _score(name: str, scorer: Any, model: Any, X: Any, y: Any, error_score: float | str) -> Any:
+def _score(
+    name: str,
+    scorer: Any,
+    model: Any,
+    rows: Any,
+    queries: Mapping[str, Any],
+    error_score: float | str,
+) -> Any:
+    asked = queries if queries and "qid" in inspect.signature(scorer).parameters else {}
     try:
-        return scorer(model, X, y)
+        return scorer(model, *rows, **asked)
     except Exception as error:
         if error_score == "raise":
             raise

@@ -12,10 +12,10 @@ from dmlkit.boosting.objectives import LabelRule
 from dmlkit.boosting.roles import LABEL
 from dmlkit.boosting.training_data import TrainingData, gather
 from dmlkit.errors import ConfigurationError, MissingColumnError
-from dmlkit.model_selection.assigned import check_cv
+from dmlkit.model_selection.assigned import check_cv, check_cv_of_queries
 from dmlkit.search.dealt import deal_out
 from dmlkit.search.folded import MARKS, bin_folds, run_folds
-from dmlkit.search.ranked import beside_ranked, check_ranked
+from dmlkit.search.ranked import beside_ranked
 from dmlkit.search.running import Held, Work
 
 __all__ = ["Compared", "check_compared", "compared"]
@@ -89,7 +89,7 @@ def compared(
         }
         return Compared(data, tables, tables, Work(trial_bytes=_trial_bytes(data)))
     if isinstance(estimator, XGBRanker):
-        cv, y, beside = check_ranked(cv), *beside_ranked(table, client, patience)
+        cv, y, beside = check_cv_of_queries(cv), *beside_ranked(table, client, patience)
     else:
         cv = check_cv(cv, classifier=isinstance(estimator, XGBClassifier))
         y = table.beside[LABEL]

@@ -1,4 +1,4 @@
-"""Folds for rankers: queries stay whole, and marks lie where the rows are brought together."""
+"""What rankers' rows are dealt out to folds by, where rows of a query are brought together."""
 
 from typing import Any
 
@@ -11,41 +11,12 @@ from dmlkit.boosting.given_table import GivenTable
 from dmlkit.boosting.queries import queries_of, rows_by_query, runs_of
 from dmlkit.boosting.roles import LABEL, QUERY
 from dmlkit.boosting.training_data import wait_for
-from dmlkit.errors import ConfigurationError
 from dmlkit.features.hashing import hash_values
-from dmlkit.model_selection import GroupKFold, StratifiedGroupKFold
 
-__all__ = ["beside_ranked", "check_ranked"]
+__all__ = ["beside_ranked"]
 
 #: What a query is called by the user, beside what it is called in here.
 GIVEN = "query"
-
-
-def check_ranked(cv: Any) -> Any:
-    """Return folds that keep queries whole.
-
-    Parameters
-    ----------
-    cv : int or splitter
-
-    Raises
-    ------
-    ConfigurationError
-        The splitter would cut queries.
-
-    Examples
-    --------
-    >>> check_ranked(3)
-    GroupKFold(n_splits=3, seed=0)
-    """
-    if isinstance(cv, int) and not isinstance(cv, bool):
-        return GroupKFold(cv)
-    if isinstance(cv, (GroupKFold, StratifiedGroupKFold)):
-        return cv
-    raise ConfigurationError(
-        f"cv is {cv!r}, which would cut queries. A ranker takes a number of folds, or a GroupKFold "
-        "or StratifiedGroupKFold of dmlkit.model_selection, whose groups are its queries."
-    )
 
 
 def beside_ranked(table: GivenTable, client: Client, patience: float) -> tuple[Any, dict[str, Any]]:

@@ -9,6 +9,7 @@ import pytest
 import sklearn.linear_model
 import sklearn.metrics
 
+from dmlkit import metrics
 from dmlkit.clustering import KMeans
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.linear_model import GammaRegressor, LogisticRegression, PoissonRegressor, Ridge
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("in_this_process")
 
 NUMBERS = [name for name in get_scorer_names() if SCORERS[name].of == "class"]
 NUMBERS = [name for name in NUMBERS if "accuracy" not in name and not name.startswith("f1")]
-CLASSES = [name for name in get_scorer_names() if name not in NUMBERS]
+RANKED = [name for name in get_scorer_names() if SCORERS[name].of == "queries"]
+CLASSES = [name for name in get_scorer_names() if name not in (*NUMBERS, *RANKED)]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,17 @@ def test_scikit_learns_scorers_of_probabilities_are_given_arrays(table, label) -
         assert found == pytest.approx(get_scorer(name)(model, X, y, weight), rel=1e-9)
     scores = cross_val_score(GaussianNB(), X, y, cv=2, scoring=theirs)
     assert scores.min() > 0.7
+
+
+def test_those_of_rows_ranked_in_queries_take_the_query_of_each(table) -> None:
+    rows = lazy(table.assign(grade=(table["many"] > 1).astype(int), query=np.arange(400) // 8))
+    X, y, qid = rows[["a", "b", "c"]], rows["grade"], rows["query"]
+    model = Ridge().fit(X, y)
+    for name in RANKED:
+        metric = getattr(metrics, "ndcg_score" if name == "ndcg" else name)
+        assert get_scorer(name)(model, X, y, qid=qid) == metric(y, model.predict(X), qid) > 0.5
+    with pytest.raises(ConfigurationError, match=r"'ndcg' judges how rows are ranked .* give qid"):
+        get_scorer("ndcg")(model, X, y)
 
 
 def test_mistakes_are_told(table) -> None:

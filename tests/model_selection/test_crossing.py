@@ -6,6 +6,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.base
 import sklearn.exceptions
 import sklearn.linear_model
 import sklearn.metrics
@@ -13,6 +14,7 @@ import sklearn.model_selection
 
 from dmlkit.errors import ConfigurationError, InputError, TrainingError
 from dmlkit.linear_model import LogisticRegression, Ridge
+from dmlkit.metrics import ndcg_score
 from dmlkit.model_selection import (
     GroupKFold,
     KFold,
@@ -116,6 +118,38 @@ def test_each_row_is_predicted_by_the_model_that_has_not_seen_it(table, method) 
             assert (found.to_numpy() == theirs).all()
         else:
             np.testing.assert_allclose(found.to_numpy(), theirs, rtol=0, atol=1e-5)
+
+
+class ByColumn(sklearn.base.BaseEstimator):
+    """A ranker by a column; it knows the queries that it was fitted to."""
+
+    def fit(self, X: Any, y: Any, *, qid: Any) -> "ByColumn":  # noqa: ARG002
+        self.queries_ = set(qid.compute())
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return X["a"]
+
+
+def test_folds_of_a_ranker_keep_queries_whole_and_are_judged_by_them(table) -> None:
+    rows = lazy(table.assign(grade=(table["number"] > 0.5).astype(int)))
+    given = {"params": {"qid": rows["patient"]}, "scoring": ["ndcg", "r2"], "cv": 3}
+    found = cross_validate(
+        ByColumn(), rows[FEATURES], rows["grade"], return_estimator=True, **given
+    )
+    of_query = table.assign(grade=(table["number"] > 0.5).astype(int))
+    for model, ndcg, (_, test) in zip(
+        found["estimator"],
+        found["test_ndcg"],
+        GroupKFold(3).split(of_query, "patient"),
+        strict=True,
+    ):
+        assert model.queries_ == set(of_query["patient"]) - set(test["patient"])
+        assert ndcg == pytest.approx(ndcg_score(test["grade"], test["a"], test["patient"]))
+    with pytest.raises(ConfigurationError, match=r"KFold.* would cut queries"):
+        cross_validate(ByColumn(), rows[FEATURES], rows["grade"], **given | {"cv": KFold(3)})
+    with pytest.raises(ConfigurationError, match="groups was given, but a ranker's folds"):
+        cross_validate(ByColumn(), rows[FEATURES], rows["grade"], groups=rows["patient"], **given)
 
 
 def test_a_number_of_folds_keeps_classes_of_classifiers(table) -> None:
