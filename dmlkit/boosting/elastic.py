@@ -93,6 +93,7 @@ def train(
             timeout = endurance.worker_timeout
             data, evaluations = brought(data, evaluations, shards, placed, client, timeout)
         attempt = _Attempt(
+            [part for table in (data, *evaluations.values()) for part in table.parts],
             HostOrders(uuid.uuid4().hex, plan, checkpoint, shards, endurance.worker_timeout),
             placed,
             client,
@@ -116,6 +117,7 @@ def train(
 class _Attempt:
     """One go at a training, from the last checkpoint until its end or the first failure."""
 
+    parts: Sequence[Any]
     orders: HostOrders
     placed: Sequence[Seat]
     client: Client
@@ -203,6 +205,8 @@ class _Attempt:
         for worker, future in futures.items():
             if future.status in ("error", "cancelled", "lost"):
                 return Failure("task", worker, _task_error(future))
+        if not sight.loaded and any(part.status in ("cancelled", "error") for part in self.parts):
+            return Failure("task", self.placed[0].worker, "rows to train on were lost")
         if sight.failures:
             return self._cause(sight.failures[0], restarts)
         return self._stall(sight)

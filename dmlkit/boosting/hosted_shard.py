@@ -86,6 +86,7 @@ class HostedShard:
     _worked: float = field(default_factory=time.monotonic)
     _passes: dict[str | None, Iterator[Any]] = field(default_factory=dict)
     _gone: bool = False
+    _giving: bool = False
     _memory_kills: int = field(default_factory=count_memory_kills)
 
     def say(self, what: str, content: Any = None) -> None:
@@ -99,12 +100,12 @@ class HostedShard:
 
     def waits(self) -> float:
         """Return for how many seconds the process has been waiting for others."""
-        return time.monotonic() - self._worked
+        return 0.0 if self._giving else time.monotonic() - self._worked
 
     def check(self, silence: float) -> None:
         """Kill the process if it gave no sign of life for so many seconds."""
         quiet = time.monotonic() - self._heard
-        if not self.ended and quiet > silence:
+        if not (self.ended or self._giving) and quiet > silence:
             self.fail("froze", f"its training process gave no sign of life for {quiet:.0f} s")
             self.kill()
 
@@ -147,13 +148,20 @@ class HostedShard:
             self.fail("died", f"its training process was killed ({why}) or crashed")
 
     def _give(self, table: str | None) -> None:
-        """Give the next batch of a table, or None after the last one."""
+        """Give the next batch of a table, or None after the last one.
+
+        Rows of a lost worker may have to be computed again first, and nobody listens meanwhile.
+        """
+        self._giving = True
         try:
             batch = next(self._passes[table], None)
         except Exception as error:
             self.fail("task", str(error))
             self.kill()
             return
+        finally:
+            self._heard = self._worked = time.monotonic()
+            self._giving = False
         self.say("batch", batch)
 
     def _pass(self, pieces: list[Piece]) -> Iterator[Any]:

@@ -3,10 +3,13 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask.dataframe as dd
+import pandas as pd
 import pytest
 from distributed import Client
 
@@ -31,10 +34,10 @@ def undisturbed() -> bytes:
         return raw(fitted())
 
 
-def fitted(**parameters: Any) -> XGBClassifier:
+def fitted(rows: Callable[[int], pd.DataFrame] = part, **parameters: Any) -> XGBClassifier:
     """Train in one process on six partitions, three on each of two workers."""
-    table = dd.from_map(part, range(6), meta=part(0).iloc[:0])
-    model = XGBClassifier(**{**PARAMETERS, "shards": 1, **parameters})
+    table = dd.from_map(rows, range(6), meta=part(0).iloc[:0])
+    model = XGBClassifier(**{**PARAMETERS, "shards": 1, "n_estimators": 60, **parameters})
     X, y = table[FEATURES], table["label"]
     return model.fit(X, y, eval_set=[(X, y)])
 
@@ -88,7 +91,7 @@ def test_two_workers_train_as_one_and_keep_their_rows(
     assert model.restarts_ == ()
 
 
-@pytest.mark.parametrize(("kind", "at_round"), [("training-attempt", 0), ("training-round", 60)])
+@pytest.mark.parametrize(("kind", "at_round"), [("training-attempt", 0), ("training-round", 30)])
 def test_the_loss_of_a_worker_beside_costs_no_round(
     kind: str, at_round: int, own_client: Client, undisturbed: bytes
 ) -> None:
@@ -102,6 +105,29 @@ def test_the_loss_of_a_worker_beside_costs_no_round(
     assert raw(model) == undisturbed
 
 
+def test_rows_that_take_long_to_be_computed_again_are_waited_for(
+    own_client: Client, undisturbed: bytes, tmp_path: Path
+) -> None:
+    def slow_again(number: int) -> pd.DataFrame:
+        mark = tmp_path / str(number)
+        if mark.exists():
+            time.sleep(2)
+        mark.touch()
+        return part(number)
+
+    processes = own_client.run(os.getpid)
+    raised = strike_at(
+        own_client,
+        "training-attempt",
+        lambda _, other: os.kill(processes[other], signal.SIGKILL),
+    )
+    model = fitted(slow_again, worker_timeout=2.0)
+    assert raised == []
+    assert model.restarts_ == ()
+    assert raw(model) == undisturbed
+
+
+@pytest.mark.long
 def test_a_frozen_worker_beside_is_not_waited_for(own_client: Client, undisturbed: bytes) -> None:
     processes = own_client.run(os.getpid)
     raised = strike_at(
@@ -114,6 +140,7 @@ def test_a_frozen_worker_beside_is_not_waited_for(own_client: Client, undisturbe
     assert raw(model) == undisturbed
 
 
+@pytest.mark.long
 def test_the_loss_of_the_worker_that_trains_is_made_up_for(
     own_client: Client, undisturbed: bytes
 ) -> None:
@@ -122,12 +149,12 @@ def test_the_loss_of_the_worker_that_trains_is_made_up_for(
         own_client,
         "training-round",
         lambda trains, _: os.kill(processes[trains], signal.SIGKILL),
-        at_round=60,
+        at_round=30,
     )
     model = fitted()
     assert raised == []
     (restart,) = model.restarts_
-    assert restart.resumed_round >= 50
+    assert restart.resumed_round >= 20
     assert raw(model) == undisturbed
 
 
