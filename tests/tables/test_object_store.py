@@ -237,6 +237,17 @@ def test_a_store_that_throttles_is_asked_again(path: str, environment: dict[str,
         assert numbers(path) == sorted([*range(20)] * 2)
 
 
+@pytest.mark.parametrize("faults", [{"slow": 0.1}, {"broken": 5}])
+def test_a_store_that_is_slow_or_breaks_off_is_waited_for(
+    path: str, environment: dict[str, str], faults: dict[str, Any]
+) -> None:
+    with _through(environment, **faults):
+        write_table(frame(), path, mode="overwrite")
+        write_table(frame(), path, mode="append")
+        assert numbers(path) == sorted([*range(20)] * 2)
+    assert not [name for name in objects(path) if "_writing" in name]
+
+
 def test_a_store_that_takes_no_data_ends_the_write_with_its_reason(
     path: str, environment: dict[str, str]
 ) -> None:
@@ -255,8 +266,10 @@ def _through(environment: dict[str, str], attempts: str = "5", **faults: Any) ->
         variables({"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": attempts}),
     ):
         object_store.open_store("s3://tables")[0].clear_instance_cache()
-        yield
-    object_store.open_store("s3://tables")[0].clear_instance_cache()
+        try:
+            yield
+        finally:
+            object_store.open_store("s3://tables")[0].clear_instance_cache()
 
 
 def _update_environment(environment: dict[str, str]) -> None:
