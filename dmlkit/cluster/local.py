@@ -19,6 +19,9 @@ from dmlkit.errors import ClusterError, ConfigurationError
 
 __all__ = ["bytes_of", "first_line", "local_sizes", "start_local", "uses_gpus"]
 
+#: What a user has each scheduler load.
+PRELOADED = "distributed.scheduler.preload"
+
 #: Share of the machine's memory that workers may use; the rest is for the client and the system.
 MEMORY_SHARE = 0.8
 
@@ -51,6 +54,8 @@ def start_local(
     common = {
         "dashboard_address": "127.0.0.1:8787",
         "preload": ["dmlkit.cluster.logs", "dmlkit.cluster.free_memory"],
+        # By its name, as on a command line: what watches a cluster is built on what starts it.
+        "scheduler_kwargs": {"preload": [*dask.config.get(PRELOADED, []), "dmlkit.observe"]},
         "silence_logs": max(logging.WARNING, logging.getLogger("distributed").level),
     }
     patience = {

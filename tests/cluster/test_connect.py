@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_local_workers_keep_some_memory(local: Client) -> None:
     for environment in found.values():
         assert environment == environment_of_workers(512 << 20)
         assert environment["MALLOC_TRIM_THRESHOLD_"] == str(32 << 20)
+
+
+def test_a_local_cluster_tells_its_story_from_the_start(local: Client) -> None:
+    page = local.dashboard_link.replace("/status", "")
+    with urllib.request.urlopen(f"{page}/metrics") as metrics:
+        assert b"\ndmlkit_" in metrics.read()
+    with urllib.request.urlopen(f"{page}/dmlkit") as shown:
+        assert shown.status == 200
 
 
 def test_the_user_decides_what_workers_keep() -> None:
