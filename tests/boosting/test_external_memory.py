@@ -204,20 +204,23 @@ def test_an_estimator_tells_its_plan(table: pd.DataFrame, client: Client) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rows", "features", "partitions", "processes", "measured"),
+    ("rows", "features", "partitions", "processes", "team", "measured"),
     [
-        (250_000, 20, 4, 1, 181),
-        (300_000, 200, 8, 1, 674),
-        (1_000_000, 40, 8, 2, 298),
-        (2_000_000, 40, 12, 2, 414),
-        (4_000_000, 40, 24, 2, 519),
-        (6_000_000, 10, 12, 2, 372),
+        (250_000, 20, 4, 1, 1, 181),
+        (300_000, 200, 8, 1, 1, 674),
+        (1_000_000, 40, 8, 2, 1, 298),
+        (2_000_000, 40, 12, 2, 1, 414),
+        (4_000_000, 40, 24, 2, 1, 519),
+        (6_000_000, 10, 12, 2, 1, 372),
+        (1_000_000, 40, 8, 1, 2, 396),
+        (4_000_000, 40, 32, 1, 2, 693),
+        (6_000_000, 10, 48, 1, 2, 607),
     ],
 )
 def test_the_process_that_trains_takes_what_was_planned(
-    rows, features, partitions, processes, measured
+    rows, features, partitions, processes, team, measured
 ):
-    """Its largest resident memory, in MiB, in trainings of 30 rounds with workers of one thread."""
+    """Its largest resident memory, in MiB, in trainings with workers of one thread."""
     size = TableSize(rows, features, partitions)
-    plan = plan_memory(size, [], {}, processes=processes, limit=6 << 30)
+    plan = plan_memory(size, [], {}, processes=processes, team=team, limit=6 << 30)
     assert plan.of_process / (measured << 20) == pytest.approx(1.0, abs=0.25)
