@@ -55,6 +55,7 @@ class Leg:
         The last metric on the last table: at the best round with early stopping, else at the last.
     best_iteration : int
     checkpoint : bytes
+        Empty where early stopping ended it.
     folds : tuple of float
         The score of each fold, whose mean is the score; empty without folds.
     """

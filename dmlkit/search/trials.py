@@ -102,7 +102,7 @@ class StudyTrials:
         run.trial.set_user_attr(BEST, leg.best_iteration)
         if leg.folds:
             run.trial.set_user_attr(FOLDS, list(leg.folds))
-        stopped = leg.rounds < run.plan.rounds
+        stopped = leg.rounds < run.plan.rounds or not leg.checkpoint
         if stopped or run.plan.rounds == self.rungs[-1]:
             self._left(run)
             self.study.tell(run.trial, leg.score)

@@ -129,6 +129,19 @@ def test_a_trial_that_cannot_be_trained_is_noted_and_the_others_go_on(client, ta
         search.set_params(space={"max_depth": [-3]}).fit(**given(table, "amount"))
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_a_trial_that_early_stopping_ends_right_at_a_rung_is_complete(
+    client, table, sampler
+) -> None:
+    """Nothing is left to learn after the first round of five."""
+    estimator = XGBRegressor(n_estimators=40, early_stopping_rounds=4)
+    options = {"n_trials": 2, "min_rounds": 5, "refit": False}
+    search = ParameterSearch(estimator, {"max_depth": [1, 2]}, sampler=sampler, **options)
+    search.fit(**given(table.assign(amount=2.0), "amount"))
+    assert search.trials_["state"].tolist() == ["complete", "complete"]
+    assert search.trials_["rounds"].tolist() == [5, 5]
+
+
 def test_a_search_goes_on_from_its_file(client, table, tmp_path) -> None:
     path = tmp_path / "search.log"
     options = {"storage": path, "refit": False, "sampler": "random", "pruner": None}
