@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
+from dmlkit.search.freed import keep_freed_memory
+
 __all__ = ["Crew", "Room"]
 
 #: Of a worker's memory that trials may take beside the rows.
@@ -62,6 +64,7 @@ class Crew:
     def __init__(self, threads: int) -> None:
         self._threads, self._trials = threads, 0
         self._lock = threading.Lock()
+        keep_freed_memory(self)
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[None]:
