@@ -11,15 +11,21 @@ from typing import Any, NoReturn
 
 import pandas as pd
 import xgboost
+from pandas.api.types import is_numeric_dtype
 
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import History, Plan
+from dmlkit.boosting.roles import arguments_of
 from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.shards import Piece
+from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.search.crew import Crew
 
 __all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "plain", "run_leg"]
+
+#: A table to judge of up to so many values (16 MiB) is not binned.
+UNBINNED_VALUES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Binned:
     Attributes
     ----------
     training : QuantileDMatrix
-    watched : tuple of (QuantileDMatrix, str)
+    watched : tuple of (DMatrix, str)
     crew : Crew
         The threads that trials share.
     """
@@ -83,8 +89,24 @@ def bin_rows(
     """Bin the rows of the training table, and those of the others into the same bins."""
     with xgboost.config_context(verbosity=0):
         matrix = _matrix(plan, training, threads, None)
-        tables = [(_matrix(plan, parts, threads, matrix), name) for name, parts in watched.items()]
-    return Binned(matrix, tuple(tables), Crew(threads))
+        tables = tuple(
+            (watched_matrix(plan, parts, threads, matrix), name) for name, parts in watched.items()
+        )
+    return Binned(matrix, tables, Crew(threads))
+
+
+def watched_matrix(plan: Plan, parts: Sequence[Any], threads: int, training: Any) -> Any:
+    """Return the rows of a table to judge: in bins where they are many, else as they are.
+
+    XGBoost scores rows as they are in half the time, and says the same of them.
+    """
+    rows = [rows_of(part) for part in parts]
+    numbers = all(part.dtypes[list(plan.features)].map(is_numeric_dtype).all() for part in rows)
+    if not numbers or sum(map(len, rows)) * len(plan.features) > UNBINNED_VALUES:
+        return _matrix(plan, parts, threads, training)
+    table = pd.concat(rows, ignore_index=True)
+    features = table[list(plan.features)]
+    return xgboost.DMatrix(features, **arguments_of(table), nthread=threads)
 
 
 def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
