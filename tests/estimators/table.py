@@ -18,6 +18,7 @@ import sklearn.mixture
 import sklearn.naive_bayes
 import sklearn.pipeline
 import sklearn.preprocessing
+import xgboost
 
 from dmlkit import (
     boosting,
@@ -267,7 +268,7 @@ def models() -> dict[str, Entry]:
 
 
 def trained_on_workers() -> dict[str, Entry]:
-    """Return those that XGBoost trains, which is equal to itself but to nothing in scikit-learn."""
+    """Return those that XGBoost trains, whose twins are its own; of forests none draws alike."""
     shared: dict[str, Any] = {"tolerance": 1e-5, "trains_on_workers": True}
     trees = {"n_estimators": 4, "max_depth": 3}
     return {
@@ -286,17 +287,28 @@ def trained_on_workers() -> dict[str, Entry]:
             **shared,
         ),
         "XGBClassifier": Entry(
-            boosting.XGBClassifier(**trees), GAPS, label="label", output="predict_proba", **shared
+            boosting.XGBClassifier(**trees),
+            GAPS,
+            xgboost.XGBClassifier(**trees),
+            label="label",
+            output="predict_proba",
+            **shared,
         ),
         "XGBRanker": Entry(
             boosting.XGBRanker(**trees),
             GAPS,
+            xgboost.XGBRanker(**trees),
             label="m",
             needs={"qid": "query"},
             output="predict",
             **shared,
         ),
         "XGBRegressor": Entry(
-            boosting.XGBRegressor(**trees), GAPS, label="amount", output="predict", **shared
+            boosting.XGBRegressor(**trees),
+            GAPS,
+            xgboost.XGBRegressor(**trees),
+            label="amount",
+            output="predict",
+            **shared,
         ),
     }

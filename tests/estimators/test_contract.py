@@ -115,6 +115,19 @@ def test_results_are_those_of_scikit_learn(name: str) -> None:
     np.testing.assert_allclose(found, expected, atol=max(entry.tolerance, 1e-9) * largest)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in ENTRIES if name not in ALONE and ENTRIES[name].twin is not None]
+)
+def test_what_workers_train_is_what_xgboost_trains_alone(name: str) -> None:
+    entry, rows = ENTRIES[name], table()
+    lazy = laid_out(rows, 1)
+    found = numbers_of(entry, made(entry, trained(entry, lazy), lazy).compute())
+    more = {argument: rows[column] for argument, column in entry.needs.items()}
+    theirs = clone(entry.twin).fit(rows[entry.columns], rows[entry.label], **more)
+    expected = getattr(theirs, entry.output)(rows[entry.columns])
+    np.testing.assert_allclose(found, expected, atol=entry.tolerance)
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 def test_it_is_cloned_and_kept_without_pickle(name: str, tmp_path: Path) -> None:
     entry = ENTRIES[name]
