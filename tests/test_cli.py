@@ -340,7 +340,7 @@ def test_a_plan_is_told(transactions_path: Path) -> None:
 def test_a_plan_for_machines(transactions_path: Path, transactions: pd.DataFrame) -> None:
     outcome = dmlkit("plan", transactions_path, "--workers", "2", "--memory", "64MiB", "--json")
     found = json.loads(outcome.stdout)
-    assert (found["rows"], found["workers"], found["fits"]) == (len(transactions), 1, False)
+    assert (found["rows"], found["processes"], found["fits"]) == (len(transactions), 1, False)
     assert found["of_worker"] > found["limit"] == 64 << 20
 
 
