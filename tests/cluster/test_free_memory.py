@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import distributed
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from distributed import Client
 
@@ -58,6 +61,27 @@ def test_a_worker_goes_on_after_its_memory_was_free_in_pieces(own_client: Client
     while memory_of(own_client) > 0.7 * 2**30 and time.monotonic() < until:
         time.sleep(0.1)
     assert memory_of(own_client) < 0.7 * 2**30
+
+
+def read_by_threads_of_arrow(path: str) -> int:
+    """Read more than the worker should hold, and let go of it."""
+    tables = [pyarrow.parquet.read_table(path) for _ in range(3)]
+    return sum(len(table.to_pandas()) for table in tables)
+
+
+def test_a_worker_gives_back_what_arrow_read(own_client: Client, tmp_path: Path) -> None:
+    columns = {
+        f"column_{number}": np.random.default_rng(number).random(3_000_000) for number in range(6)
+    }
+    path = str(tmp_path / "part.parquet")
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    assert connect() is own_client
+    wait_for_plugin(own_client)
+    own_client.submit(read_by_threads_of_arrow, path, pure=False).result(timeout=60)
+    until = time.monotonic() + 20
+    while memory_of(own_client) > 0.6 * 2**30 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert memory_of(own_client) <= 0.6 * 2**30
 
 
 def memory_of(client: Client) -> int:
