@@ -59,13 +59,23 @@ def _running() -> socket.socket:
         process = subprocess.Popen(
             [sys.executable, "-c", command],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
         )
         ours.settimeout(PATIENCE)
         theirs.close()
         _launcher = process, ours
     return _launcher[1]
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, but for what would keep XGBoost to one thread.
+
+    Dask sets OMP_NUM_THREADS to 1 for its workers, and XGBoost takes no more than that, whatever
+    number it is asked for.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _forget() -> None:
