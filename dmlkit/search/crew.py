@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from dmlkit.search.freed import keep_freed_memory
 
 __all__ = ["Crew", "Room"]
@@ -68,11 +70,16 @@ class Crew:
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[None]:
-        """Count a trial while it is trained."""
+        """Count a trial while it is trained.
+
+        Dask sets OMP_NUM_THREADS to 1 for its workers, and XGBoost takes no more than that,
+        whatever number it is asked for: in the thread that trains, all are allowed.
+        """
         with self._lock:
             self._trials += 1
         try:
-            yield
+            with threadpool_limits(self._threads, "openmp"):
+                yield
         finally:
             with self._lock:
                 self._trials -= 1

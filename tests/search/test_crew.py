@@ -8,9 +8,11 @@ import sys
 import numpy as np
 import pytest
 import xgboost
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from dmlkit.boosting.plan import Plan
 from dmlkit.boosting.rounds import boost
+from dmlkit.search.crew import Crew
 
 PROBE = """
 import gc, resource
@@ -41,6 +43,16 @@ def test_freed_memory_is_kept_while_there_is_a_crew_and_given_back_then() -> Non
     )
     before, meanwhile, after = map(int, told.stdout.split())
     assert meanwhile < min(before, after) / 5
+
+
+def test_all_threads_are_allowed_though_dask_allows_one() -> None:
+    def allowed() -> set[int]:
+        return {of["num_threads"] for of in threadpool_info() if of["user_api"] == "openmp"}
+
+    with threadpool_limits(1, "openmp"):
+        with Crew(3).joined():
+            assert allowed() == {3}
+        assert allowed() == {1}
 
 
 def test_trees_do_not_depend_on_how_many_threads_a_trial_has_when() -> None:
