@@ -69,12 +69,18 @@ def _running() -> socket.socket:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment, but for what would keep XGBoost to one thread.
+    """Return this process's environment, but for what is set for a worker and holds XGBoost up.
 
-    Dask sets OMP_NUM_THREADS to 1 for its workers, and XGBoost takes no more than that, whatever
-    number it is asked for.
+    Dask sets OMP_NUM_THREADS to 1, and XGBoost takes no more than that, whatever number it is asked
+    for. MALLOC_... has a worker give memory back soon, and here each round would take it anew.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    ours = (
+        "OMP_NUM_THREADS",
+        "MALLOC_TRIM_THRESHOLD_",
+        "MALLOC_MMAP_THRESHOLD_",
+        "MALLOC_ARENA_MAX",
+    )
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 

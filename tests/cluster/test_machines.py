@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 
+from benchmarks.cluster_faults import trainer_of
 from dmlkit.boosting import XGBClassifier
 from dmlkit.boosting.seats import process_count
 from dmlkit.cluster.machines import machines_of
@@ -78,16 +79,22 @@ def strike_at(
 def test_two_workers_train_as_one_and_keep_their_rows(
     own_client: Client, undisturbed: bytes
 ) -> None:
-    seen: dict[str, Any] = {}
-    raised = strike_at(
-        own_client, "training-round", lambda *_: seen.update(own_client.has_what()), at_round=10
-    )
-    model = fitted()
+    processes = own_client.run(os.getpid)
+    held: list[Any] = []
+    busy: list[int] = []
+
+    def look(trains: str, _: str) -> None:
+        held.extend(own_client.has_what().values())
+        threads = trainer_of(processes[trains]).threads()
+        busy.append(sum(thread.user_time > 0.05 for thread in threads))
+
+    raised = strike_at(own_client, "training-round", look, at_round=100)
+    model = fitted(n_estimators=150)
     assert raised == []
-    one, two = ({key for key in keys if isinstance(key, tuple)} for keys in seen.values())
+    assert busy == [2]
+    one, two = ({key for key in keys if isinstance(key, tuple)} for keys in held)
     assert len(one) + len(two) == 6
     assert one.isdisjoint(two)
-    assert raw(model) == undisturbed
     assert model.restarts_ == ()
 
 
