@@ -57,7 +57,7 @@ def sizes_here(
     Examples
     --------
     >>> sizes_here(workers=8, threads=2, memory="16GiB")
-    WorkerSizes(workers=8, threads=2, limit=17179869184, room=0)
+    WorkerSizes(workers=8, threads=2, limit=17179869184, room=0, together=1)
     >>> print(sizes_here(workers=8, memory="16GiB"))
     8 workers of 1 thread and 16.00 GiB
     """
