@@ -4,6 +4,7 @@ As arguments of a task, Dask would bring all of them into the memory of one work
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,7 +68,7 @@ def fetched(pieces: Sequence[Piece], fetch: Fetch) -> Iterator[Piece]:
         yield replace(piece, part=part)
 
 
-def fetcher(patience: float) -> Fetch:
+def fetcher(patience: float, over: threading.Event) -> Fetch:
     """Return what fetches partitions to this task's worker; any thread may call it.
 
     Where the worker that held one is lost, it waits until another one has computed it.
@@ -76,20 +77,25 @@ def fetcher(patience: float) -> Fetch:
     ----------
     patience : float
         Seconds after which a worker that does not answer is asked no more.
+    over : threading.Event
+        Set when nobody wants them any more: what was waited for may never come.
     """
     worker = distributed.get_worker()
 
     async def fetch(key: str) -> Any:
-        while True:
+        while not over.is_set():
             there = await worker.scheduler.who_has(keys=[key])
             if there[key]:
                 gathering = gather_from_workers(there, rpc=worker.rpc, who=worker.address)
                 try:
-                    found, *_ = await asyncio.wait_for(gathering, patience)
+                    found, _, broken, _ = await asyncio.wait_for(gathering, patience)
                 except TimeoutError:  # frozen; the client takes it out of the cluster
                     continue
+                if broken:
+                    raise OSError(f"a partition could not be read as {there[key][0]} sent it")
                 if key in found:
                     return found[key]
             await asyncio.sleep(LOOK)
+        raise OSError("the attempt is over")
 
     return lambda part: sync(worker.loop, fetch, part.key)

@@ -35,7 +35,8 @@ def train_shards(
         None stands for the training rows.
     """
     link = _Link(orders)
-    fetch = fetcher(2 * orders.silence)
+    over = threading.Event()
+    fetch = fetcher(2 * orders.silence, over)
     distributed.secede()
     hosted: list[HostedShard] = []
     try:
@@ -44,6 +45,7 @@ def train_shards(
             hosted.append(start_shard(orders, rank, training, evaluations, link.wake, fetch))
         _host(hosted, orders, link)
     finally:
+        over.set()
         for shard in hosted:
             shard.kill()
 
