@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 import numpy as np
 import pyarrow
@@ -13,30 +14,39 @@ import pytest
 from distributed import Client
 
 from dmlkit import connect
+from dmlkit.cluster.allocator import PRE_SPAWN, environment_of_workers
 from dmlkit.cluster.free_memory import NAME, give_back
 
 pytestmark = pytest.mark.cluster
 
-PIECE, PIECES = 4 << 20, 220
+#: Between what has Dask pause a worker (.8 of its limit) and what has its nanny kill it (.95).
+LIMIT, FILLED = 1 << 30, 0.87
+PIECE = 4 << 20
 
 
 def fill_heap_and_leave_holes() -> None:
-    """Take most of the memory in pieces, and let go of all but some bytes on top of them.
-
-    Once before, since glibc takes the first large pieces from elsewhere.
-    """
-    for _ in range(2):
-        pieces = [np.ones(PIECE, np.uint8) for _ in range(PIECES)]
-        distributed.get_worker().on_top = bytearray(100_000)
-        del pieces
+    """Take most of the memory in pieces, and let go of all but some bytes on top of them."""
+    worker = distributed.get_worker()
+    count = int(FILLED * LIMIT - worker.monitor.get_process_memory()) // PIECE
+    pieces = [np.ones(PIECE, np.uint8) for _ in range(count)]
+    worker.on_top = bytearray(100_000)
+    del pieces
+    assert worker.monitor.get_process_memory() > 0.8 * LIMIT
 
 
 @pytest.fixture
 def own_client() -> Iterator[Client]:
-    """A client of a worker that may take a GiB, and that dmlkit has not started."""
-    with Client(
-        n_workers=1, threads_per_worker=1, memory_limit="1GiB", dashboard_address=None
-    ) as client:
+    """A client of a worker that may take a GiB, and that dmlkit has not started.
+
+    Its heap is as in dmlkit's own: with what Dask sets, pieces as large as here are no part of it.
+    """
+    heap = {PRE_SPAWN: environment_of_workers(LIMIT)}
+    with (
+        dask.config.set(heap),
+        Client(
+            n_workers=1, threads_per_worker=1, memory_limit=LIMIT, dashboard_address=None
+        ) as client,
+    ):
         yield client
 
 
