@@ -86,6 +86,27 @@ def train(
     shards = endurance.shards or shard_count(rows, process_count(machines, client.nthreads()))
     shards = min(shards, *(table.most_shards for table in (data, *evaluations.values())))
     restarts = Restarts(client, endurance)
+    try:
+        trained = _outlasting(plan, data, evaluations, machines, shards, restarts, start)
+    except BaseException:
+        restarts.end(done=False)
+        raise
+    survived = restarts.all()
+    restarts.end(done=True)
+    return trained, survived
+
+
+def _outlasting(
+    plan: Plan,
+    data: TrainingData,
+    evaluations: Mapping[str, TrainingData],
+    machines: Sequence[Sequence[str]],
+    shards: int,
+    restarts: Restarts,
+    start: Checkpoint | None,
+) -> Trained:
+    """Make attempt after attempt until one comes to the end."""
+    client, endurance = restarts.client, restarts.endurance
     checkpoint = None if start is None else start.to_bytes()
     while True:
         placed = seats(shards, machines, client.nthreads())
@@ -101,12 +122,12 @@ def train(
         )
         ended = attempt.run(by_shard(data, evaluations, shards), restarts)
         if isinstance(ended, Trained):
-            return ended, restarts.all()
+            return ended
         checkpoint = attempt.checkpoint
         _check_data([data, *evaluations.values()], restarts)
         restarts.add(ended, attempt.rounds, checkpoint)
         patience = LET_GO if _was_let_go(ended, client) else REPLACEMENT
-        workers = _wait_for_workers(client, len(workers), patience, restarts)
+        workers = _wait_for_workers(client, sum(map(len, machines)), patience, restarts)
         machines = machines_for(plan, client, workers)
         if endurance.may_use_files and not plan.external_memory and _was_memory(ended, client):
             plan = replace(plan, external_memory=True)
@@ -135,14 +156,15 @@ class _Attempt:
         try:
             attempts.begin(self.client, self.orders.token, self.orders.shards)
             spread = {seat.worker: len(seat.ranks) for seat in self.placed}
-            restarts.attempt(self.orders.token, self.orders.plan, spread)
+            lend = [worker for seat in self.placed for worker in seat.team[1:]]
+            restarts.attempt(self.orders.token, self.orders.plan, spread, lend)
             pieces = at_seats(shards, self.placed, self.orders.plan, self.client)
         except Exception as error:
             raise _scheduler_lost(error, restarts) from error
         futures = {
             seat.worker: self.client.submit(
                 train_shards,
-                replace(self.orders, threads=seat.threads, team=seat.team),
+                replace(self.orders, threads=seat.threads, team=len(seat.team)),
                 [(rank, *pieces[rank]) for rank in seat.ranks],
                 workers=[seat.worker],
                 allow_other_workers=False,

@@ -1,8 +1,9 @@
 """What a training survived, and how much of it is put up with."""
 
+import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class Restarts:
     """The failures of one training, told to the cluster as they come."""
 
     def __init__(self, client: Client, endurance: Endurance) -> None:
-        self._client, self._endurance = client, endurance
+        self.client, self.endurance = client, endurance
         self._all: list[Restart] = []
         self._noticed = 0.0
         self._in_vain = 0
@@ -85,15 +86,28 @@ class Restarts:
         self._make_up()
         return tuple(self._all)
 
-    def attempt(self, token: str, plan: Plan, shards: Mapping[str, int]) -> None:
-        """Tell the cluster that an attempt goes on: with which plan, and how many shards where."""
+    def attempt(
+        self, token: str, plan: Plan, shards: Mapping[str, int], lend: Sequence[str]
+    ) -> None:
+        """Tell the cluster that an attempt goes on.
+
+        Parameters
+        ----------
+        token : str
+        plan : Plan
+        shards : mapping of str to int
+            How many each worker trains on.
+        lend : sequence of str
+            Workers whose threads those have, too.
+        """
         facts = {
             "attempt": token,
             "rounds": plan.rounds,
             "early_stopping_rounds": plan.early_stopping_rounds,
             "workers": dict(shards),
+            "lend": list(lend),
         }
-        self._client.log_event(TOPIC, {"kind": "training-attempt", **self._about, **facts})
+        self.client.log_event(TOPIC, {"kind": "training-attempt", **self._about, **facts})
 
     def round_reached(self, rounds: int) -> None:
         """Take in that so many rounds are done."""
@@ -114,10 +128,10 @@ class Restarts:
         if failure.kind == "failed":
             raise TrainingError(f"XGBoost cannot train: {failure.reason}")
         said = _sentence(failure)
-        if len(self._all) >= self._endurance.max_restarts:
+        if len(self._all) >= self.endurance.max_restarts:
             raise TrainingError(
                 f"{said} It is the training's failure {len(self._all) + 1}, and max_restarts is "
-                f"{self._endurance.max_restarts}. {self.advice()}"
+                f"{self.endurance.max_restarts}. {self.advice()}"
             )
         if self._in_vain >= MOST_IN_VAIN:
             raise TrainingError(
@@ -129,13 +143,18 @@ class Restarts:
         self._all.append(restart)
         self._tell(restart)
 
+    def end(self, *, done: bool) -> None:
+        """Tell the cluster that it is over, well or not."""
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            self.client.log_event(TOPIC, {"kind": "training-end", **self._about, "done": done})
+
     def advice(self) -> str:
         """Say what can be done, and where the last checkpoint is."""
         advice = (
             "If workers are killed for memory, use larger ones or more of them, or a smaller "
             "max_bin. "
         )
-        path = self._endurance.checkpoint_path
+        path = self.endurance.checkpoint_path
         if path is not None and Path(path).exists():
             return f"{advice}fit(..., resume_from={str(path)!r}) goes on where it was."
         return f"{advice}With checkpoint_path, a training can go on where it was."
@@ -147,9 +166,7 @@ class Restarts:
             self._tell(self._all[-1])
 
     def _tell(self, restart: Restart) -> None:
-        self._client.log_event(
-            TOPIC, {"kind": "training-restart", **self._about, **asdict(restart)}
-        )
+        self.client.log_event(TOPIC, {"kind": "training-restart", **self._about, **asdict(restart)})
 
 
 def _sentence(failure: Failure) -> str:

@@ -27,8 +27,8 @@ class Seat:
         Its shards.
     threads : int
         Of each process.
-    team : int
-        The workers, itself among them, whose threads they have.
+    team : tuple of str
+        The workers, itself first, whose threads they have.
     beside : tuple of str
         The other workers of its machine, whose rows it passes on and does not keep.
     """
@@ -36,7 +36,7 @@ class Seat:
     worker: str
     ranks: tuple[int, ...]
     threads: int
-    team: int = 1
+    team: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
 
 
@@ -110,7 +110,7 @@ def seats(shards: int, machines: Sequence[Sequence[str]], threads: Mapping[str, 
     b (1,) 4
     c (2,) 4
     >>> seats(1, [["a", "b"]], {"a": 4, "b": 4})
-    [Seat(worker='a', ranks=(0,), threads=8, team=2, beside=('b',))]
+    [Seat(worker='a', ranks=(0,), threads=8, team=('a', 'b'), beside=('b',))]
     """
     taken, first = [], 0
     for workers, count in zip(machines, _of_machines(shards, machines), strict=True):
@@ -120,7 +120,7 @@ def seats(shards: int, machines: Sequence[Sequence[str]], threads: Mapping[str, 
             ranks = tuple(first + rank for rank in range(count) if rank * used // count == number)
             share = sum(threads.get(worker, 1) for worker in team) // len(ranks)
             beside = tuple(worker for worker in workers if worker != team[0])
-            taken.append(Seat(team[0], ranks, max(1, share), len(team), beside))
+            taken.append(Seat(team[0], ranks, max(1, share), tuple(team), beside))
         first += count
     return taken
 

@@ -68,7 +68,7 @@ class Groups:
 
 def look_at_workers(story: Story, scheduler: Any, interval: float) -> None:
     """Take over what each worker told with its last heartbeat."""
-    wall = time.time()
+    wall, lending = time.time(), story.trainings.lending()
     for address, state in scheduler.workers.items():
         place = story.places.of(address)
         if place is None:
@@ -82,6 +82,8 @@ def look_at_workers(story: Story, scheduler: Any, interval: float) -> None:
         disk = int(spilled.get("disk") or 0)
         silence = wall - state.last_seen
         place.state = _state(place, state, disk, silence > max(SILENT, 5 * interval))
+        if place.state == "idle" and address in lending:
+            place.state = "busy"
         place.spilled = disk
 
 

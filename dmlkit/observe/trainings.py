@@ -97,6 +97,7 @@ class TrainingRecord:
     curves: dict[str, CurveRecord] = field(default_factory=dict)
     restarts: list[schema.Restart] = field(default_factory=list)
     workers: dict[str, int] = field(default_factory=dict)
+    lend: frozenset[str] = frozenset()
     shards: dict[int, ShardEffort] = field(default_factory=dict)
 
     def add_round(
@@ -199,6 +200,7 @@ class Trainings:
         if kind == "training-attempt":
             self._by_attempt[str(message["attempt"])] = training.id
             training.workers = {str(name): int(n) for name, n in message["workers"].items()}
+            training.lend = frozenset(map(str, message.get("lend") or ()))
             training.patience = message.get("early_stopping_rounds")
             training.total = int(message["rounds"])
             training.moved, training.shards = now, {}
@@ -243,6 +245,10 @@ class Trainings:
     def running(self) -> list[TrainingRecord]:
         """Return those that go on."""
         return [training for training in self._all.values() if training.ended is None]
+
+    def lending(self) -> frozenset[str]:
+        """Return the workers whose threads those have that go on, and that do no task for it."""
+        return frozenset().union(*(training.lend for training in self.running()))
 
     def left(self) -> dict[str, schema.Range | None]:
         """Return what is left of those that go on, by their runs."""

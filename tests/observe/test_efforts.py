@@ -11,6 +11,7 @@ from dmlkit.boosting.effort import worked
 from dmlkit.observe import install, take_snapshot
 from dmlkit.observe.cautions import cautions
 from dmlkit.observe.efforts import ShardEffort, efforts_by_worker, held_up_by
+from dmlkit.observe.sampling import look_at_workers
 from dmlkit.observe.story import Story
 from dmlkit.observe.wording import efforts_in_words
 from tests.observe.test_cautions import scheduler, worker
@@ -111,3 +112,28 @@ def test_each_worker_of_a_real_training_tells_its_part(client: Client) -> None:
 
     assert until(lambda: len(told()) == 2)
     assert all(0 < each["seconds"] < 10 for each in told())
+
+
+def test_a_worker_that_lends_its_threads_is_busy_and_not_idle(story: Story) -> None:
+    facts = {"attempt": "t", "rounds": 100, "workers": {}, "early_stopping_rounds": None}
+    tell(story, 10.0, "training-attempt", **facts, lend=["tcp://a:1"])
+    there = scheduler(a0=worker(), a1=worker())
+
+    def states() -> list[str]:
+        look_at_workers(story, there, interval=1.0)
+        return [place.state for place in story.places]
+
+    assert states() == ["idle", "busy"]
+    tell(story, 11.0, "training-end", done=True)
+    assert states() == ["idle", "idle"]
+
+
+def test_a_training_without_a_workflow_is_told_to_be_over(client: Client) -> None:
+    install(client)
+    table = pd.DataFrame({"x": np.arange(100.0), "y": np.arange(100) % 2})
+    XGBClassifier(n_estimators=3).fit(table[["x"]], table["y"])
+
+    def newest() -> str:
+        return max(take_snapshot(client)["trainings"], key=lambda each: each["started"])["state"]
+
+    assert until(lambda: newest() == "done")
