@@ -31,7 +31,7 @@ function stageStrip(run, start, span, now) {
 }
 
 function state(worker) {
-  if (worker.state === "busy" && !worker.processing) return "busy in a training";
+  if (worker.state === "busy" && !worker.processing) return "busy, training";
   if (worker.state === "busy") return `busy, ${worker.processing} ${worker.processing === 1 ? "task" : "tasks"}`;
   return { away: "lost", gone: "left" }[worker.state] ?? worker.state;
 }
