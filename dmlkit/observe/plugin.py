@@ -64,6 +64,7 @@ class StoryPlugin(SchedulerPlugin):
         self._looks = 0
         self._failures = Failures()
         self._fatal: set[str] = set()
+        self._amiss: set[str] = set()
         self._slow: dict[tuple[str, str], str] = {}
         self._packages = get_versions()["packages"]
         for worker in scheduler.workers:
@@ -250,8 +251,11 @@ class StoryPlugin(SchedulerPlugin):
     def _look(self) -> None:
         try:
             self._look_once(time.time())
-        except Exception:  # what is shown must never harm what it shows
-            logger.debug("A look at the scheduler failed.", exc_info=True)
+        except Exception as error:  # what is shown must never harm what it shows
+            told = type(error).__name__
+            level = logging.DEBUG if told in self._amiss else logging.WARNING
+            self._amiss.add(told)
+            logger.log(level, "A look at the scheduler failed: %s", told, exc_info=True)
 
     def _look_once(self, now: float) -> None:
         scheduler, story = self.scheduler, self.story

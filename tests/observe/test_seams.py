@@ -15,8 +15,9 @@ from bokeh.client import pull_session
 from distributed import Client, LocalCluster, Scheduler
 from pydantic import TypeAdapter
 
-from dmlkit.observe import install, schema
+from dmlkit.observe import install, sampling, schema
 from dmlkit.observe.pane import PANE
+from dmlkit.observe.plugin import NAME, StoryPlugin
 from dmlkit.observe.seams import LOOKS, look_often_for_silent
 from tests.jobs import dmlkit
 from tests.observe.test_losses_of_workers import until
@@ -126,3 +127,20 @@ def test_a_scheduler_keeps_the_story_from_its_start_without_bokeh(tmp_path: Path
             assert "dmlkit/page.js" in get(f"http://localhost:{port}/dmlkit")[0]
         finally:
             process.terminate()
+
+
+def test_a_look_that_fails_is_told_once_with_its_cause(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def look() -> None:
+        async with Scheduler(dashboard_address=":0", port=0) as scheduler:
+            await scheduler.register_scheduler_plugin(plugin=StoryPlugin(), idempotent=True)
+            plugin = scheduler.plugins[NAME]
+            for _ in range(3):
+                plugin._look()
+
+    monkeypatch.setattr(sampling, "look_at_workers", lambda *_: {}["no such worker"])
+    asyncio.run(look())
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "KeyError" in told.getMessage()
+    assert told.exc_info is not None
