@@ -21,6 +21,7 @@ from dmlkit.boosting.model import XGBModel
 from dmlkit.boosting.prediction import raw_model
 from dmlkit.boosting.ranker import XGBRanker
 from dmlkit.boosting.regressor import XGBRegressor
+from dmlkit.boosting.shown import html_of_bundle
 from dmlkit.boosting.stored_bundle import local_copy, send
 from dmlkit.errors import BundleError, MissingFileError, OutputError
 from dmlkit.tables.folders import StoreFolder, find_folder
@@ -82,6 +83,8 @@ class Bundle:
     metrics: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     more: tuple[XGBModel, ...] = ()
+
+    _repr_html_ = html_of_bundle
 
     @property
     def models(self) -> tuple[XGBModel, ...]:

@@ -14,6 +14,9 @@ from dmlkit.features.hashing import hash_values
 
 __all__ = ["GivenTable", "check_features"]
 
+#: What XGBoost has in no name.
+REFUSED = "[]<"
+
 WORDS = {
     LABEL: "labels",
     WEIGHT: "weights",
@@ -95,6 +98,12 @@ def check_features(X: Any, name: str) -> None:
             raise InputError(
                 f"A column of the {name} table is called {column!r}, which is no text; a "
                 "model keeps names as text. Use frame.rename(columns=str)."
+            )
+        if any(letter in column for letter in REFUSED):
+            raise InputError(
+                f"A column of the {name} table is called {column!r}; XGBoost takes no names with "
+                f"{', '.join(REFUSED[:-1])} or {REFUSED[-1]}. Rename it, "
+                f"as in frame.rename(columns={{{column!r}: ...}})."
             )
     if not X.columns.is_unique:
         twice = X.columns[X.columns.duplicated()][0]

@@ -26,6 +26,7 @@ from dmlkit.boosting.plan import History
 from dmlkit.boosting.planning import Start, Trainable, plan_of, start_from
 from dmlkit.boosting.prediction import booster_of, predict_lazily
 from dmlkit.boosting.restarts import Endurance, Restart
+from dmlkit.boosting.shown import html_of_model
 from dmlkit.boosting.training_data import TrainingData, gather, in_files
 from dmlkit.cluster import connect
 from dmlkit.declared import tags_of
@@ -110,6 +111,8 @@ class XGBModel:
             f"{name}={value!r}" for name, value in self._parameters.items() if value is not None
         )
         return f"{type(self).__name__}({given})"
+
+    _repr_html_ = html_of_model
 
     def get_booster(self) -> xgboost.Booster:
         """Return the trained booster, cut after the best round."""

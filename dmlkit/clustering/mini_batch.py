@@ -17,6 +17,7 @@ from dmlkit.clustering.prediction import (
 )
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.html_estimators import html_of
 from dmlkit.samples import drawn, rows_of
 
 __all__ = ["MiniBatchKMeans"]
@@ -127,6 +128,8 @@ class MiniBatchKMeans:
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:  # noqa: ARG002
         """Return the columns that `transform` makes: ``kmeans0``, ``kmeans1`` ..."""
         return cluster_names(self)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

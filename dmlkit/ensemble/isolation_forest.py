@@ -17,6 +17,7 @@ from dmlkit.ensemble.isolation_trees import (
     together,
 )
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import map_rows
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.quantiles import ask_quantiles
@@ -122,6 +123,8 @@ class IsolationForest:
     def fit_predict(self, X: Any, y: Any = None) -> Any:
         """Grow the trees and return -1 for odd rows and 1 for others, lazily."""
         return self.fit(X, y).predict(X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

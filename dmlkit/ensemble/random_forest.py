@@ -10,6 +10,7 @@ import pandas as pd
 from dmlkit.boosting import XGBClassifier, XGBRegressor
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import names_of
 from dmlkit.linear_model.labels import class_numbers_of
 from dmlkit.metrics.scorers import ScoredClassifier, ScoredRegressor
@@ -83,6 +84,8 @@ class RandomForestRegressor(ScoredRegressor):
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
         return _model_of(self).predict(X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
@@ -174,6 +177,8 @@ class RandomForestClassifier(ScoredClassifier):
     def _grown(self, X: Any) -> Any:
         model = _model_of(self)
         return model.predict(X) if len(self.classes_) == 2 else model.predict(X, output_margin=True)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

@@ -17,6 +17,7 @@ from dmlkit.forecasting.intervals import quantiles_of
 from dmlkit.forecasting.origin import Cutoff
 from dmlkit.forecasting.panel import Gaps
 from dmlkit.forecasting.preparation import Prepared, prepare, with_future
+from dmlkit.forecasting.shown import html_of_forecaster, in_words
 from dmlkit.forecasting.training import fitted_models
 from dmlkit.forecasting.transforms import TargetTransform
 
@@ -137,6 +138,11 @@ class Forecaster:
         self.models_: tuple[Any, ...] = ()
         self.margins_: dict[float, Any] = {}
         self._panel: Prepared | None = None
+
+    def __repr__(self) -> str:
+        return f"<{in_words(self)}>"
+
+    _repr_html_ = html_of_forecaster
 
     def fit(self, panel: Any, *, horizon: int | None = None) -> Self:
         """Train on all rows of a panel.

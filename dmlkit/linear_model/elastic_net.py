@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, TrainingError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.coordinates import least_quadratic
 from dmlkit.linear_model.prediction import linear_prediction
@@ -81,6 +82,8 @@ class ElasticNet(ScoredRegressor):
         """Return predictions, lazily: a Series like `X`."""
         return linear_prediction(self, X)
 
+    _repr_html_ = html_of
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
         return parameters_of(self)
@@ -142,6 +145,8 @@ class Lasso(ScoredRegressor):
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
         return linear_prediction(self, X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

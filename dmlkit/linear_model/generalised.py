@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import blocks_of, map_rows
 from dmlkit.linear_model.losses import Tweedie
 from dmlkit.linear_model.newton import minimised
@@ -104,6 +105,8 @@ class TweedieRegressor(ScoredByDeviance):
         """Return the expected labels, lazily: a Series like `X`."""
         return _predicted(self, self._loss(), X)
 
+    _repr_html_ = html_of
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
         return parameters_of(self)
@@ -182,6 +185,8 @@ class PoissonRegressor(ScoredByDeviance):
         """Return the expected counts, lazily: a Series like `X`."""
         return _predicted(self, POISSON, X)
 
+    _repr_html_ = html_of
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
         return parameters_of(self)
@@ -247,6 +252,8 @@ class GammaRegressor(ScoredByDeviance):
     def predict(self, X: Any) -> Any:
         """Return the expected amounts, lazily: a Series like `X`."""
         return _predicted(self, GAMMA, X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import blocks_of
 from dmlkit.linear_model.prediction import linear_prediction
 from dmlkit.linear_model.products import products_of
@@ -63,6 +64,8 @@ class Ridge(ScoredRegressor):
         """Return predictions, lazily: a Series like `X`."""
         return linear_prediction(self, X)
 
+    _repr_html_ = html_of
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""
         return parameters_of(self)
@@ -115,6 +118,8 @@ class LinearRegression(ScoredRegressor):
     def predict(self, X: Any) -> Any:
         """Return predictions, lazily: a Series like `X`."""
         return linear_prediction(self, X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

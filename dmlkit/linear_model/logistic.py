@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import Blocks, map_rows
 from dmlkit.linear_model.elastic_net import check_share
 from dmlkit.linear_model.labels import class_blocks_of
@@ -141,6 +142,8 @@ class LogisticRegression(ScoredClassifier):
     def predict(self, X: Any) -> Any:
         """Return the most probable class, lazily: a Series like `X`, of the labels' type."""
         return map_rows(self._labels, X, fitted_features(self), "prediction")
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

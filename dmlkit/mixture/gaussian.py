@@ -11,6 +11,7 @@ from dmlkit.clustering.initial import initial_centres
 from dmlkit.clustering.lloyd import settle
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
+from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import map_rows
 from dmlkit.mixture.components import (
     KINDS,
@@ -181,6 +182,8 @@ class GaussianMixture:
         """Return the Akaike information criterion: less is better."""
         held = hold(X[self._features()])
         return -2 * log_likelihood(held, self._about(held.mean)) + 2 * self._free_parameters()
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

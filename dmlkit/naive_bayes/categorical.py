@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import InputError
+from dmlkit.html_estimators import html_of
 from dmlkit.metrics.scorers import ScoredClassifier
 from dmlkit.naive_bayes.classes import Rows, learnt_by_class
 from dmlkit.naive_bayes.counts import check_alpha, log_priors
@@ -111,6 +112,8 @@ class CategoricalNB(ScoredClassifier):
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of `predict_proba`, lazily."""
         return log_probabilities(self, self._likelihood, X)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, nearest
 from dmlkit.preprocessing.learning import Learning, Question, side_by_side
+from dmlkit.preprocessing.shown import html_of_steps
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
@@ -70,6 +71,8 @@ class Pipeline(Transformer):
     kind: ClassVar[str] = "pipeline"
 
     steps: Sequence[tuple[str, Any]] = ()
+
+    _repr_html_ = html_of_steps
 
     def learning(self, columns: Sequence[str]) -> Learning:
         """Ask for what each step needs, after those before it."""
@@ -164,6 +167,8 @@ class ColumnTransformer(Transformer):
     transformers: Sequence[tuple[str, Any, Sequence[str]]] = field(default=())
     remainder: str = "drop"
     verbose_feature_names_out: bool = True
+
+    _repr_html_ = html_of_steps
 
     def learning(self, columns: Sequence[str]) -> Learning:
         """Ask for what all transformers need, at once."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
+from dmlkit.html_estimators import html_of
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
 
@@ -142,6 +143,8 @@ class Transformer(ABC):
         """Number of columns that go in."""
         self._check_fitted()
         return len(self.feature_names_in_)
+
+    _repr_html_ = html_of
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters."""

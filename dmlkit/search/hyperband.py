@@ -21,6 +21,7 @@ from dmlkit.errors import ConfigurationError, InputError, NotFittedError, Traini
 from dmlkit.graph import for_each, partitions_of
 from dmlkit.search.partial import PartialPlan, hold_rows, learn_on, split_part
 from dmlkit.search.running import Work, run_trials
+from dmlkit.search.shown import html_of_search
 from dmlkit.search.studies import ERROR, as_frame, distribution_of, open_study, pruner_of, quietly
 from dmlkit.search.trials import StudyTrials, rungs_of
 
@@ -162,6 +163,9 @@ class HyperbandSearchCV:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def _repr_html_(self) -> str:
+        return html_of_search(self, self.parameters)
 
     def _check(self) -> None:
         if not hasattr(self.estimator, "partial_fit"):

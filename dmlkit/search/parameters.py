@@ -26,6 +26,7 @@ from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
 from dmlkit.model_selection.failures import check_error_score, warn_of_failures
 from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.running import run_trials
+from dmlkit.search.shown import html_of_search
 from dmlkit.search.standings import Standings
 from dmlkit.search.studies import (
     ERROR,
@@ -234,6 +235,9 @@ class ParameterSearch:
         """Change parameters; return itself."""
         set_parameters(self, **parameters)
         return self
+
+    def _repr_html_(self) -> str:
+        return html_of_search(self, self.space)
 
     def _check(self, queries: Mapping[str, Any]) -> None:
         if not isinstance(self.estimator, (XGBClassifier, XGBRegressor, XGBRanker)):

@@ -254,6 +254,10 @@ def test_arrays_are_refused_with_the_way_out(client: Client, payments: pd.DataFr
     [
         ([0, 1], r"called 0, which is no text.*rename\(columns=str\)"),
         (["a", "a"], "two columns 'a'"),
+        (
+            ["amount [EUR]", "b"],
+            r"called 'amount \[EUR\]'; XGBoost takes no names with \[, \] or <",
+        ),
     ],
 )
 def test_columns_without_names_of_their_own_are_told(

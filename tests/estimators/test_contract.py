@@ -229,3 +229,16 @@ def test_what_is_damaged_or_foreign_is_told(tmp_path: Path) -> None:
         load_estimator(tmp_path / "kept")
     with pytest.raises(ConfigurationError, match="A dict is no estimator of dmlkit"):
         save_estimator(tmp_path / "other", {})
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_notebooks_show_it_before_and_after_it_is_fitted(name: str) -> None:
+    entry = ENTRIES[name]
+    plain = clone(entry.estimator)._repr_html_()
+    assert type(entry.estimator).__name__ in plain
+    assert "not fitted" in plain or "not trained" in plain
+    shown = trained(entry, laid_out(table(), 3))._repr_html_()
+    assert type(entry.estimator).__name__ in shown
+    assert "not fitted" not in shown
+    assert "not trained" not in shown
+    assert "<script" not in shown  # notebooks that were saved do not run any
