@@ -1,6 +1,6 @@
 """A search for parameters: dmlkit beside Optuna with XGBoost in one process, in alternation.
 
-``python -m benchmarks.search [--rows 100000] [--trials 30] [--repeat 3] [--json FILE]``
+``python -m benchmarks.search [--rows 100000] [--trials 30] [--first-rung 10]``
 
 All draw the same parameters at random, stop early alike, and use as many cores: Optuna as XGBoost's
 threads, dmlkit as those of a worker, which trains as many trials side by side. Optuna bins the rows
@@ -34,7 +34,7 @@ SPACE = {
     "learning_rate": FloatDistribution(0.02, 0.5, log=True),
     "subsample": FloatDistribution(0.5, 1.0),
 }
-ROUNDS, PATIENCE, FIRST_RUNG, FACTOR = 200, 20, 10, 3
+ROUNDS, PATIENCE, FACTOR = 200, 20, 3
 
 #: Areas under the ROC curve this near to each other are those of equally good parameters.
 SAME = 0.002
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--first-rung", type=int, default=10, help="rounds until any is pruned")
     parser.add_argument("--no-pruning", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args(arguments)
@@ -88,7 +89,7 @@ def with_dmlkit(train: pd.DataFrame, test: pd.DataFrame, options: Any, seed: int
         n_trials=options.trials,
         sampler="random",
         pruner=None if options.no_pruning else "asha",
-        min_rounds=FIRST_RUNG,
+        min_rounds=options.first_rung,
         reduction_factor=FACTOR,
         random_state=seed,
         refit=False,
@@ -105,7 +106,7 @@ def with_optuna(train: pd.DataFrame, test: pd.DataFrame, options: Any, seed: int
 
 def with_pruning(train: pd.DataFrame, test: pd.DataFrame, options: Any, seed: int) -> float:
     """Search in this process, and give up on trials that are worse than others."""
-    pruner = optuna.pruners.SuccessiveHalvingPruner(FIRST_RUNG, FACTOR)
+    pruner = optuna.pruners.SuccessiveHalvingPruner(options.first_rung, FACTOR)
     return _searched(train, test, options, seed, pruner)
 
 
@@ -168,7 +169,7 @@ def collect(runs: dict[str, list[dict[str, float]]], options: Any) -> list[dict[
     ours = runs["dmlkit"]
     return [
         {
-            "task": f"{options.trials} trials{' without pruning' if options.no_pruning else ''}",
+            "task": f"{options.trials} trials, {_pruned(options)}",
             "system": system,
             "rows": options.rows,
             "seconds": round(median(run["seconds"] for run in of), 2),
@@ -188,6 +189,10 @@ def collect(runs: dict[str, list[dict[str, float]]], options: Any) -> list[dict[
         }
         for system, of in runs.items()
     ]
+
+
+def _pruned(options: Any) -> str:
+    return "none pruned" if options.no_pruning else f"pruned from round {options.first_rung}"
 
 
 def as_table(results: Sequence[dict[str, Any]]) -> Table:
