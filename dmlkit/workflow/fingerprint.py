@@ -98,17 +98,27 @@ def input_files(path: str | None) -> list[dict[str, Any]]:
     if path is None:
         return []
     filesystem, location = fsspec.core.url_to_fs(path)
-    if "*" in location:
-        found = {name: filesystem.info(name) for name in filesystem.glob(location)}
-    elif filesystem.isdir(location):
-        found = filesystem.find(location, detail=True)
-    else:
-        found = {location: filesystem.info(location)} if filesystem.exists(location) else {}
+    filesystem.invalidate_cache()  # others write there, too
+    matches = filesystem.glob(location) if {"*", "?"} & set(location) else [location]
+    found: dict[str, dict[str, Any]] = {}
+    for match in matches:
+        inside = _files_at(filesystem, match)
+        found |= {name: info for name, info in inside.items() if not _hidden(name, match)}
     return [
         {"path": name, "bytes": info.get("size"), "version": _version(info)}
         for name, info in sorted(found.items())
-        if not _hidden(name, location)
     ]
+
+
+def _files_at(filesystem: Any, location: str) -> dict[str, dict[str, Any]]:
+    """Return what is known of the files that a path without wildcards means.
+
+    A folder tells nothing of its files: it stays the same when one of them is rewritten.
+    """
+    if filesystem.isdir(location):
+        files: dict[str, dict[str, Any]] = filesystem.find(location, detail=True)
+        return files
+    return {location: filesystem.info(location)} if filesystem.exists(location) else {}
 
 
 def _version(info: dict[str, Any]) -> str:

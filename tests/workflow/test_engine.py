@@ -131,6 +131,22 @@ def test_all_is_redone_when_the_input_changed(client: Client, data: str, tmp_pat
     assert run_counting(data, out, resume=True) == ["read", "first", "last", "publish"]
 
 
+@pytest.mark.parametrize("pattern", ["day=*", "day=?", "day=1/?.csv", "*/*.csv"])
+def test_all_is_redone_when_a_file_changed_that_a_glob_matches_or_whose_folder(
+    client: Client, tmp_path: Path, pattern: str
+) -> None:
+    out, file = tmp_path / "out", tmp_path / "t" / "day=1" / "x.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("a\n1\n")
+    run_counting(f"{tmp_path}/t/{pattern}", out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [each["path"] for each in manifest["inputs"]] == [str(file)]
+    assert run_counting(f"{tmp_path}/t/{pattern}", out, resume=True) == ["publish"]
+    file.write_text("a\n1\n2\n")  # in place: the folder is as it was
+    calls = run_counting(f"{tmp_path}/t/{pattern}", out, resume=True)
+    assert calls == ["read", "first", "last", "publish"]
+
+
 def test_a_kept_result_that_is_gone_is_made_again(
     client: Client, data: str, tmp_path: Path
 ) -> None:
