@@ -88,7 +88,7 @@ def test_mistakes_are_told(tables) -> None:
         compare_tables(before, after, columns=["amuont"])
     with pytest.raises(InputError, match="share no column"):
         compare_tables(before[["id"]], after[["id"]])
-    with pytest.raises(InputError, match="no rows in one of the tables"):
+    with pytest.raises(InputError, match="The table after has no rows"):
         compare_tables(before, after.iloc[:0], columns=["amount"])
 
 

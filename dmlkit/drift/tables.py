@@ -57,7 +57,10 @@ def compare_tables(
     [['x', 0.5, 'shifted'], ['y', nan, 'stable']]
     """
     kinds = kinds_of(before, after, columns)
-    left, right = (_columns_of(table[list(kinds)], kinds) for table in (before, after))
+    left, right = (
+        _columns_of(table[list(kinds)], kinds, name)
+        for name, table in (("table before", before), ("table after", after))
+    )
     rows = [
         row
         for name, kind in kinds.items()
@@ -69,9 +72,9 @@ def compare_tables(
     return found.sort_values(["psi", "column"], ascending=[False, True], ignore_index=True)
 
 
-def _columns_of(table: Any, kinds: dict[str, str]) -> dict[str, Column]:
+def _columns_of(table: Any, kinds: dict[str, str], name: str) -> dict[str, Column]:
     found: dict[str, Column] = {}
-    learn(_learning(kinds, found), comparable(table, kinds))
+    learn(_learning(kinds, found), comparable(table, kinds), name=name)
     return found
 
 

@@ -126,9 +126,9 @@ class GaussianNB(ScoredClassifier):
 
     _repr_html_ = html_of
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
-        return parameters_of(self)
+        return parameters_of(self, deep=deep)
 
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters; return itself."""

@@ -3,11 +3,13 @@
 What several need of the table is asked for together, so that it is read as seldom as can be.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import pandas as pd
+from sklearn.base import clone
 
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, nearest
 from dmlkit.preprocessing.learning import Learning, Question, side_by_side
@@ -69,6 +71,7 @@ class Pipeline(Transformer):
     """
 
     kind: ClassVar[str] = "pipeline"
+    holds: ClassVar[tuple[str, ...]] = ("steps",)
 
     steps: Sequence[tuple[str, Any]] = ()
 
@@ -77,6 +80,7 @@ class Pipeline(Transformer):
     def learning(self, columns: Sequence[str]) -> Learning:
         """Ask for what each step needs, after those before it."""
         _check_names(self.steps)
+        _check_apart(self.steps)
         for name, step in self.steps:
             if not isinstance(step, Transformer):
                 raise ConfigurationError(
@@ -132,8 +136,9 @@ class ColumnTransformer(Transformer):
 
     Parameters
     ----------
-    transformers : sequence of (str, Transformer or "passthrough", sequence of str)
-        Name, transformer, columns. A column may go to several.
+    transformers : sequence of (str, Transformer, "passthrough" or "drop", sequence of str)
+        Name, transformer, columns. A column may go to several. As in scikit-learn, copies of the
+        transformers learn: see ``named_transformers_``.
     remainder : {"drop", "passthrough"}
         What happens to the columns that no transformer takes.
     verbose_feature_names_out : bool
@@ -141,6 +146,8 @@ class ColumnTransformer(Transformer):
 
     Attributes
     ----------
+    transformers_ : list of (str, Transformer, "passthrough" or "drop", list of str)
+        As they have learnt.
     remainder_ : list of str
         The columns that pass through.
 
@@ -162,6 +169,7 @@ class ColumnTransformer(Transformer):
     """
 
     kind: ClassVar[str] = "column_transformer"
+    holds: ClassVar[tuple[str, ...]] = ("transformers",)
     learned: ClassVar[tuple[str, ...]] = ("remainder_",)
 
     transformers: Sequence[tuple[str, Any, Sequence[str]]] = field(default=())
@@ -174,16 +182,17 @@ class ColumnTransformer(Transformer):
         """Ask for what all transformers need, at once."""
         check_choice("remainder", self.remainder, ("drop", "passthrough"))
         _check_names([(name, each) for name, each, _ in self.transformers])
-        for _, _, own in self.transformers:
-            for column in own:
-                if column not in columns:
-                    raise MissingColumnError.of("frame", column, columns)
+        for name, each, own in self.transformers:
+            _check_taken(name, each, own, columns)
+        self.transformers_ = [
+            (name, each if isinstance(each, str) else clone(each), list(own))
+            for name, each, own in self.transformers
+        ]
         taken = {column for _, _, own in self.transformers for column in own}
         passed = self.remainder == "passthrough"
         self.remainder_ = [name for name in columns if passed and name not in taken]
         yield from side_by_side([*self._learnings()])
-        names = self.output_names()
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = [name for name, times in Counter(self.output_names()).items() if times > 1]
         if twice:
             raise InputError(
                 f"Two transformers make the column {twice[0]!r}. Set "
@@ -193,14 +202,12 @@ class ColumnTransformer(Transformer):
     def _learnings(self) -> Iterator[Learning]:
         for _, transformer, own in self._active():
             transformer.begin(own)
-            yield _after((_Picked(tuple(own)),), transformer.learning(list(own)))
+            yield _after((_Picked(tuple(own)),), transformer.learning(own))
             transformer.passes_ = []
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Apply the transformers to a part."""
-        return self._together(
-            part, [each.apply(part[list(own)]) for _, each, own in self._active()]
-        )
+        return self._together(part, [each.apply(part[own]) for _, each, own in self._active()])
 
     def apply_training(self, part: pd.DataFrame) -> pd.DataFrame:
         """Apply the transformers to a part of the rows that were learnt from."""
@@ -212,23 +219,25 @@ class ColumnTransformer(Transformer):
 
     def output_names(self) -> list[str]:
         """Return the names of all columns, in the order of the transformers."""
-        names = [(name, each.output_names()) for name, each, _ in self._active()]
-        named = dict(names)
-        pieces = [(name, named.get(name, list(own))) for name, _, own in self.transformers]
+        pieces = [
+            (name, own if each == "passthrough" else each.output_names())
+            for name, each, own in self._kept()
+        ]
         pieces.append(("remainder", self.remainder_))
         verbose = self.verbose_feature_names_out
         return [f"{name}__{each}" if verbose else each for name, own in pieces for each in own]
 
     @property
     def named_transformers_(self) -> dict[str, Any]:
-        """The transformers by name."""
-        return {name: each for name, each, _ in self.transformers}
+        """The transformers by name, as they have learnt."""
+        self._check_fitted()
+        return {name: each for name, each, _ in self.transformers_}
 
     def to_dict(self) -> dict[str, Any]:
         """Return declaration and what was learned as JSON-able values."""
         transformers = [
-            [name, each if each == "passthrough" else each.to_dict(), list(own)]
-            for name, each, own in self.transformers
+            [name, each if isinstance(each, str) else each.to_dict(), list(own)]
+            for name, each, own in getattr(self, "transformers_", self.transformers)
         ]
         return super().to_dict() | {"transformers": transformers}
 
@@ -236,19 +245,24 @@ class ColumnTransformer(Transformer):
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
         """Make it from what `to_dict` returned."""
         transformers = [
-            (name, each if each == "passthrough" else transformer_from_dict(each), own)
+            (name, each if isinstance(each, str) else transformer_from_dict(each), own)
             for name, each, own in document["transformers"]
         ]
-        return super().from_dict(document).set_params(transformers=transformers)
+        made = super().from_dict(document).set_params(transformers=transformers)
+        if made._is_fitted():
+            made.transformers_ = transformers
+        return made
 
-    def _active(self) -> list[tuple[str, Any, Sequence[str]]]:
-        return [each for each in self.transformers if each[1] != "passthrough"]
+    def _kept(self) -> list[tuple[str, Any, list[str]]]:
+        return [each for each in self.transformers_ if each[1] != "drop"]
+
+    def _active(self) -> list[tuple[str, Any, list[str]]]:
+        return [each for each in self._kept() if each[1] != "passthrough"]
 
     def _together(self, part: pd.DataFrame, made: list[pd.DataFrame]) -> pd.DataFrame:
         remaining = iter(made)
         pieces = [
-            part[list(own)] if each == "passthrough" else next(remaining)
-            for _, each, own in self.transformers
+            part[own] if each == "passthrough" else next(remaining) for _, each, own in self._kept()
         ]
         pieces.append(part[self.remainder_])
         together = pd.concat(pieces, axis=1)
@@ -280,3 +294,29 @@ def _check_names(steps: Sequence[tuple[str, Any]]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigurationError(f"Two transformers are called {name!r}.")
+
+
+def _check_apart(steps: Sequence[tuple[str, Any]]) -> None:
+    """Raise where two steps are one object, which would forget what it learnt as the first."""
+    names: dict[int, str] = {}
+    for name, step in steps:
+        if names.setdefault(id(step), name) != name:
+            raise ConfigurationError(
+                f"Steps {names[id(step)]!r} and {name!r} are one and the same "
+                f"{type(step).__name__}. Give each its own, or sklearn.base.clone one."
+            )
+
+
+def _check_taken(name: str, transformer: Any, own: Any, columns: Sequence[str]) -> None:
+    """Raise unless it is a transformer, or stands for one, and its columns are there."""
+    if not isinstance(transformer, Transformer) and transformer not in ("passthrough", "drop"):
+        told = transformer if isinstance(transformer, str) else type(transformer).__name__
+        raise ConfigurationError(
+            f"{name!r} is {told!r}; it must be a transformer of dmlkit.preprocessing, "
+            "'passthrough' or 'drop'."
+        )
+    if isinstance(own, str):
+        raise ConfigurationError(f"The columns of {name!r} are {own!r}; give a list: [{own!r}].")
+    for column in own:
+        if column not in columns:
+            raise MissingColumnError.of("frame", column, columns)

@@ -1,5 +1,6 @@
 """Encoders of categories that need no labels: one-hot, ordinal and frequency."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -116,6 +117,13 @@ class OneHotEncoder(Transformer):
             raise InputError(
                 f"One-hot encoding would make {count:,} columns. Put rare levels together with "
                 "min_frequency, or use TargetEncoder."
+            )
+        twice = [name for name, times in Counter(self.output_names()).items() if times > 1]
+        if twice:
+            raise InputError(
+                f"Two levels would make the column {twice[0]!r}: of columns whose names and levels "
+                "run together, or a number and a text that look alike. Rename a column, or make "
+                "levels of one type."
             )
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:

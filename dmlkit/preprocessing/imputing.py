@@ -13,7 +13,7 @@ from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, ask, side_by_side
 from dmlkit.preprocessing.levels import Levels, LevelsOf
 from dmlkit.preprocessing.quantiles import ask_quantiles
-from dmlkit.preprocessing.statistics import MomentsOf
+from dmlkit.preprocessing.statistics import MissingOf, MomentsOf
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["SimpleImputer"]
@@ -71,7 +71,7 @@ class SimpleImputer(Transformer):
         elif self.strategy == "most_frequent":
             found = yield from ask(*map(LevelsOf, columns))
             self.statistics_ = [_most_frequent(levels) for levels in found]
-            self._indicate(columns, found)
+            self._indicate(columns, [levels.missing for levels in found])
         else:
             yield from self._learn_number(columns)
 
@@ -83,7 +83,7 @@ class SimpleImputer(Transformer):
 
     def _learn_means(self, columns: Sequence[str]) -> Learning:
         moments = yield from ask(*map(MomentsOf, columns))
-        self._indicate(columns, moments)
+        self._indicate(columns, [each.missing for each in moments])
         self.statistics_ = [each.mean for each in moments]
 
     def _learn_medians(self, columns: Sequence[str]) -> Learning:
@@ -94,12 +94,12 @@ class SimpleImputer(Transformer):
         if self.fill_value is None:
             raise ConfigurationError("strategy='constant' needs a fill_value.")
         self.statistics_ = [self.fill_value] * len(columns)
-        found = (yield from ask(*map(LevelsOf, columns))) if self.add_indicator else []
+        found = (yield from ask(*map(MissingOf, columns))) if self.add_indicator else []
         self._indicate(columns, found)
 
-    def _indicate(self, columns: Sequence[str], found: Sequence[Any]) -> None:
-        missing = [name for name, each in zip(columns, found, strict=False) if each.missing]
-        self.indicated_ = missing if self.add_indicator else []
+    def _indicate(self, columns: Sequence[str], missing: Sequence[int]) -> None:
+        indicated = [name for name, count in zip(columns, missing, strict=False) if count]
+        self.indicated_ = indicated if self.add_indicator else []
 
     def apply(self, part: pd.DataFrame) -> pd.DataFrame:
         """Fill in a part."""

@@ -50,7 +50,9 @@ def ask(*statistics: Statistic) -> Generator[list[Question], list[Any], list[Any
     return answers
 
 
-def learn(learning: Learning, X: Any, y: Any = None, groups: Any = None) -> list[str]:
+def learn(
+    learning: Learning, X: Any, y: Any = None, groups: Any = None, *, name: str = "table"
+) -> list[str]:
     """Answer all questions, with one pass over the table for each round of them.
 
     Parameters
@@ -58,11 +60,18 @@ def learn(learning: Learning, X: Any, y: Any = None, groups: Any = None) -> list
     learning : generator
     X : dask or pandas DataFrame
     y, groups : Series like X, optional
+    name : str
+        Of the table, for messages.
 
     Returns
     -------
     list of str
         What was learnt in each pass.
+
+    Raises
+    ------
+    InputError
+        The table has no rows.
     """
     parts = _parts(X, y, groups)
     passes = []
@@ -70,7 +79,7 @@ def learn(learning: Learning, X: Any, y: Any = None, groups: Any = None) -> list
         questions = next(learning)
         while True:
             passes.append(_explain(questions))
-            answers = _answer(parts, list(dict.fromkeys(questions)))
+            answers = _answer(parts, list(dict.fromkeys(questions)), name)
             questions = learning.send([answers[question] for question in questions])
     except StopIteration:
         return [told for told in passes if told]
@@ -124,22 +133,30 @@ def _beside(part: pd.DataFrame, *columns: Any, names: Sequence[str]) -> pd.DataF
     return part
 
 
-def _answer(parts: list[Any], questions: list[Question]) -> dict[Question, Any]:
+def _answer(parts: list[Any], questions: list[Question], name: str) -> dict[Question, Any]:
     if not questions:
         return {}
     if isinstance(parts[0], pd.DataFrame):
         states = [_look(part, questions=questions) for part in parts]
-        return dict(zip(questions, _add(states, questions=questions), strict=True))
+        return _answers(questions, _add(states, questions=questions), name)
     states = for_each(partial(_look, questions=questions), parts)
     total = add_up(states, partial(_add, questions=questions))
     # `_add` also tells what is wrong with a single part.
-    return dict(zip(questions, dask.compute(total)[0], strict=True))
+    return _answers(questions, dask.compute(total)[0], name)
+
+
+def _answers(questions: list[Question], total: list[Any], name: str) -> dict[Question, Any]:
+    rows, *answers = total
+    if not rows:
+        raise InputError(f"The {name} has no rows to learn from. Look at the filters before it.")
+    return dict(zip(questions, answers, strict=True))
 
 
 def _look(part: pd.DataFrame, questions: Sequence[Question]) -> list[Any]:
-    """Answer questions of one part; steps that several share are taken once."""
+    """Count the rows of one part and answer questions; steps that several share are taken once."""
     views: dict[tuple[int, ...], pd.DataFrame] = {(): part}
-    return [question.statistic.of(_view(views, question.steps)) for question in questions]
+    answers = (question.statistic.of(_view(views, question.steps)) for question in questions)
+    return [len(part), *answers]
 
 
 def _view(views: dict[tuple[int, ...], pd.DataFrame], steps: tuple[Training, ...]) -> pd.DataFrame:
@@ -153,10 +170,12 @@ def _view(views: dict[tuple[int, ...], pd.DataFrame], steps: tuple[Training, ...
 
 
 def _add(states: list[list[Any]], questions: Sequence[Question]) -> list[Any]:
-    return [
+    rows, *each = zip(*states, strict=True)
+    added = (
         question.statistic.add(list(several))
-        for question, several in zip(questions, zip(*states, strict=True), strict=True)
-    ]
+        for question, several in zip(questions, each, strict=True)
+    )
+    return [sum(rows), *added]
 
 
 def _explain(questions: Sequence[Question]) -> str:

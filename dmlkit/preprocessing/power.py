@@ -125,8 +125,6 @@ class PowerTransformer(Transformer):
 
     def _check(self, column: str, moments: Moments) -> None:
         self._refuse_lowest(column, np.array([moments.minimum]))
-        if np.isinf([moments.minimum, moments.maximum]).any():
-            raise InputError(f"Column {column!r} has infinite values. Leave them out first.")
 
     def _refuse_lowest(self, name: str, numbers: Array) -> None:
         if self.method == "box-cox" and (numbers <= 0).any():

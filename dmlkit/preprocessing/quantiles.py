@@ -15,6 +15,7 @@ from dmlkit.errors import ConfigurationError
 from dmlkit.preprocessing.columns import changed, framed
 from dmlkit.preprocessing.learning import Learning, Question, ask
 from dmlkit.preprocessing.order import Blocks, BlocksOf, Within, WithinEachOf, WithinOf
+from dmlkit.preprocessing.statistics import infinite
 from dmlkit.preprocessing.transformer import Transformer, check_choice
 
 __all__ = ["QuantileTransformer", "ask_quantiles", "averaged", "between"]
@@ -80,6 +81,7 @@ def ask_quantiles(
         NaN for a column without values.
     """
     summaries: list[Blocks] = yield from ask(*map(BlocksOf, columns))
+    _refuse_infinite(columns, summaries)
     asked = [
         (column, probability, place(summary.total, probability), summary)
         for column, summary in zip(columns, summaries, strict=True)
@@ -96,6 +98,12 @@ def ask_quantiles(
     return np.array(
         [[quantiles.get((name, each), np.nan) for each in probabilities] for name in columns]
     ).reshape(len(columns), len(probabilities))
+
+
+def _refuse_infinite(columns: Sequence[str], summaries: Sequence[Blocks]) -> None:
+    for column, summary in zip(columns, summaries, strict=True):
+        if np.isinf(summary.first).any() or np.isinf(summary.last).any():
+            raise infinite(column)
 
 
 def _ask_within(
@@ -166,6 +174,7 @@ class QuantileTransformer(Transformer):
         if self.n_quantiles < 2:
             raise ConfigurationError(f"n_quantiles is {self.n_quantiles}; it must be 2 or more.")
         summaries = yield from ask(*(BlocksOf(column, FINE_BLOCKS) for column in columns))
+        _refuse_infinite(columns, summaries)
         most = max([2, *(summary.total for summary in summaries)])
         self.references_ = np.linspace(0, 1, min(self.n_quantiles, most))
         self.quantiles_ = [_quantiles(each, self.references_).tolist() for each in summaries]

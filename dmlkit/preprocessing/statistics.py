@@ -18,9 +18,11 @@ __all__ = [
     "TARGET",
     "Covariances",
     "CovariancesOf",
+    "MissingOf",
     "Moments",
     "MomentsOf",
     "Statistic",
+    "infinite",
     "numbers_of",
 ]
 
@@ -71,8 +73,16 @@ def numbers_of(column: pd.Series) -> NDArray[np.float64]:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def infinite(name: str) -> InputError:
+    """Return an error that tells of infinite values in a column, and what to do."""
+    return InputError(
+        f"Column {name!r} has infinite values, from which nothing can be learnt. Drop their rows, "
+        "or make them missing: frame.replace([np.inf, -np.inf], np.nan)."
+    )
+
+
 class Moments(NamedTuple):
-    """Of the finite or infinite numbers of a column; `squares` is about the mean."""
+    """Of the numbers of a column that are there; `squares` is about the mean."""
 
     rows: int
     missing: int
@@ -108,12 +118,15 @@ class MomentsOf:
         there = values[~np.isnan(values)] if np.isnan(total) else values
         if not len(there):
             return Moments(0, len(values), 0.0, 0.0, np.nan, np.nan)
+        lowest, highest = float(there.min()), float(there.max())
+        if np.isinf([lowest, highest]).any():
+            raise infinite(self.column)
         mean = float((total if there is values else there.sum()) / len(there))
         apart = there - mean
         apart *= apart
         squares = float(apart.sum())
         missing = len(values) - len(there)
-        return Moments(len(there), missing, mean, squares, float(there.min()), float(there.max()))
+        return Moments(len(there), missing, mean, squares, lowest, highest)
 
     def add(self, states: Sequence[Moments]) -> Moments:
         """Add moments up."""
@@ -133,6 +146,25 @@ class MomentsOf:
     def explain(self) -> str:
         """Tell in a few words what is learnt."""
         return f"mean, variance and range of {self.column}"
+
+
+@dataclass(frozen=True)
+class MissingOf:
+    """How many rows of a column have no value."""
+
+    column: str
+
+    def of(self, part: pd.DataFrame) -> int:
+        """Count those of a part."""
+        return int(part[self.column].isna().sum())
+
+    def add(self, states: Sequence[int]) -> int:
+        """Add counts up."""
+        return sum(states)
+
+    def explain(self) -> str:
+        """Tell in a few words what is learnt."""
+        return f"missing values of {self.column}"
 
 
 class Covariances(NamedTuple):

@@ -12,6 +12,7 @@ import pandas as pd
 from dmlkit.declared import parameters_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError, NotFittedError
 from dmlkit.html_estimators import html_of
+from dmlkit.preprocessing.kept import plain, restored
 from dmlkit.preprocessing.learning import Learning, learn
 from dmlkit.preprocessing.statistics import GROUPS, TARGET
 
@@ -39,6 +40,9 @@ class Transformer(ABC):
 
     #: The attributes that `fit` sets, besides `feature_names_in_`.
     learned: ClassVar[tuple[str, ...]] = ()
+
+    #: The parameters that hold transformers, which keep themselves.
+    holds: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def learning(self, columns: Sequence[str]) -> Learning:
@@ -146,9 +150,9 @@ class Transformer(ABC):
 
     _repr_html_ = html_of
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
-        return parameters_of(self)
+        return parameters_of(self, deep=deep)
 
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters; return itself."""
@@ -160,19 +164,21 @@ class Transformer(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return declaration and what was learned as JSON-able values."""
-        document = {"kind": self.kind, **self.get_params()}
+        given = {name: each for name, each in parameters_of(self).items() if name not in self.holds}
+        document = {"kind": self.kind, **{name: plain(each) for name, each in given.items()}}
         if not self._is_fitted():
             return document
         kept = ("feature_names_in_", "passes_", *self.learned)
-        return document | {"learned": {name: _plain(getattr(self, name)) for name in kept}}
+        return document | {"learned": {name: plain(getattr(self, name)) for name in kept}}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
         """Make it from what `to_dict` returned."""
-        given = {name: value for name, value in document.items() if name not in ("kind", "learned")}
-        made = cls().set_params(**given)
+        apart = ("kind", "learned", *cls.holds)
+        given = {name: value for name, value in document.items() if name not in apart}
+        made = cls().set_params(**{name: restored(value) for name, value in given.items()})
         for name, value in document.get("learned", {}).items():
-            setattr(made, name, _restored(name, value))
+            setattr(made, name, _learned(name, restored(value)))
         return made
 
     def begin(self, columns: Iterable[str]) -> None:
@@ -221,18 +227,19 @@ def _names_of(X: Any) -> list[str]:
             f"A dask or pandas DataFrame is needed, but this is a {type(X).__name__}. Columns "
             "are known by their names."
         )
-    return [str(name) for name in X.columns]
+    for name in X.columns:
+        if not isinstance(name, str):
+            raise InputError(
+                f"A column is called {name!r}, which is no text: columns are known by their "
+                "names. Use frame.rename(columns=str)."
+            )
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise InputError(f"Two columns are called {twice!r}. Rename or drop one.")
+    return list(X.columns)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(each) for each in value.tolist()]
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _restored(name: str, value: Any) -> Any:
+def _learned(name: str, value: Any) -> Any:
     """Return a learned attribute: levels and passes are lists, names objects, others numbers."""
     if name == "passes_":
         return value

@@ -155,9 +155,9 @@ class HyperbandSearchCV:
         """Return the probabilities that the best model gives, lazily: a frame like `X`."""
         return self._mapped(X, "predict_proba")
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
-        return parameters_of(self)
+        return parameters_of(self, deep=deep)
 
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters; return itself."""

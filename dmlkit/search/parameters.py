@@ -227,9 +227,9 @@ class ParameterSearch:
         """Return the probabilities that the best estimator gives, lazily."""
         return self._best().predict_proba(X)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
-        return parameters_of(self)
+        return parameters_of(self, deep=deep)
 
     def set_params(self, **parameters: Any) -> Self:
         """Change parameters; return itself."""

@@ -135,6 +135,6 @@ def test_mistakes_are_told(table) -> None:
     with pytest.raises(ConfigurationError, match="degree is 0"):
         PolynomialFeatures(0).fit(table[NUMBERS])
     with pytest.raises(InputError, match=r"200 columns have .* products of 3"):
-        PolynomialFeatures(3).fit(pd.DataFrame(np.ones((2, 200))))
+        PolynomialFeatures(3).fit(pd.DataFrame(np.ones((2, 200))).rename(columns=str))
     with pytest.raises(ConfigurationError, match="n_features is 0"):
         FeatureHasher(0).fit(table[["code"]])
