@@ -126,6 +126,7 @@ def commit_files(write: Write, files: pd.DataFrame, token: str) -> int:
     if write.adds and files.empty and is_table(write.folder):
         return open_table(write.folder).version()
     actions = [_add_action(file) for file in files.to_dict("records")]
+    reason = "its log doesn't tell of this write."
     for attempt in range(COMMIT_TRIES):
         table = check_target(write)
         try:

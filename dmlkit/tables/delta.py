@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from dmlkit.errors import ConfigurationError, InputError
+from dmlkit.tables.addresses import misread
 from dmlkit.tables.folders import storage_options
 from dmlkit.tables.parquet import ParquetPiece, plan_files
 from dmlkit.tables.sources import Source, read_error
@@ -47,6 +48,11 @@ def plan_delta(
 def _version(source: Source) -> tuple[pa.Schema, list[str], list[dict[str, Any]]]:
     local = "://" not in source.path or source.path.startswith("file://")
     place = source.location if local else source.path
+    if local and (found := misread(place)) and found not in "#?":  # of these, it can be read
+        raise InputError(
+            f"The Delta Lake table {source.path!r} can't be read: {found!r} in a path is misread. "
+            "Rename the folder."
+        )
     try:
         table = DeltaTable(place, storage_options=storage_options(place))
         _load(table, source)

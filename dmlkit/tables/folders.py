@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from dmlkit.errors import OutputError
+from dmlkit.tables.addresses import misread
 
 __all__ = [
     "OWNER",
@@ -128,6 +129,11 @@ class LocalFolder:
     def check(self) -> None:  # noqa: D102
         if Path(self.uri).is_file():
             raise OutputError(f"{self.uri!r} is a file; a table needs a folder. Name another path.")
+        if found := misread(self.uri):
+            raise OutputError(
+                f"Delta Lake can't hold a table in {self.uri!r}: it misreads {found!r} in a path. "
+                "Write to a folder without it."
+            )
 
     def subfolders(self, prefix: str) -> list[str]:  # noqa: D102
         return [folder.name for folder in Path(self.uri).glob(f"{prefix}*")]

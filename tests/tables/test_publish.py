@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from pandas.testing import assert_frame_equal
 
 from dmlkit.errors import InputError, MissingColumnError, OutputError
-from dmlkit.tables import publish
+from dmlkit.tables import publish, read_table, vacuum_table
 from dmlkit.tables.publish import write_table
 from tests.tables.written import LETTERS, files_on_disk, lazy, rows
 
@@ -47,10 +47,22 @@ def test_plain_parquet_readers_can_read_the_folder(path):
 
 
 def test_dmlkit_reads_what_it_wrote(path):
-    from dmlkit.tables import read_table
-
     write_table(lazy(LETTERS), path)
     assert_frame_equal(read_table(path).compute().reset_index(drop=True), LETTERS)
+
+
+@pytest.mark.parametrize(
+    "name", ["100%", "a%2", "with space", "ünï日", "a+b&c=d;e", "a:b", "{x}'\"~@"]
+)
+def test_a_path_with_signs_in_it_holds_a_table(tmp_path, name):
+    path = tmp_path / name
+    write_table(LETTERS, path)
+    write_table(LETTERS, path, mode="append", new_columns=True)
+    write_table(LETTERS[:3], path, mode="overwrite")
+    assert [read_table(path, version=v).number.size.compute() for v in (0, 1, None)] == [20, 40, 3]
+    assert len(vacuum_table(path, older_than="0h")) == 2
+    assert_frame_equal(read_table(path).compute(), LETTERS[:3])
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_each_type_comes_back_as_delta_lake_holds_it(path):
@@ -285,8 +297,6 @@ def test_a_reader_keeps_the_version_it_has_opened(path):
 
 
 def test_a_table_can_be_overwritten_by_what_is_computed_from_it(path):
-    from dmlkit.tables import read_table
-
     write_table(lazy(LETTERS), path)
     table = read_table(path)
     write_table(table[table.number >= 10], path, mode="overwrite")

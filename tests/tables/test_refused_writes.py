@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dmlkit.errors import ConfigurationError, InputError, OutputError
+from dmlkit.tables import read_table
 from dmlkit.tables.publish import write_table
 from tests.tables.written import LETTERS, files_on_disk, lazy
 
@@ -53,6 +54,21 @@ def test_other_peoples_files_are_not_mixed_with_a_table(path, mode):
     with pytest.raises(OutputError, match=r"no Delta Lake table, such as 'notes.txt'"):
         write_table(LETTERS, path, mode=mode)
     assert files_on_disk(path) == {"notes.txt"}
+
+
+@pytest.mark.parametrize(
+    "name", ["h#y", "q?x", "a%20b", "p%41", "x[1]", "a|b", "a^b", "a\\b", "a\tb"]
+)
+def test_a_path_that_delta_lake_misreads_is_refused(tmp_path, name):
+    with pytest.raises(OutputError, match=r"can't hold a table .* misreads .* without it"):
+        write_table(LETTERS, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_in_a_path_that_delta_lake_misreads_is_told(tmp_path):
+    (tmp_path / "x[1]" / "_delta_log").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"can't be read: '\[' .* Rename the folder"):
+        read_table(tmp_path / "x[1]")
 
 
 def test_a_file_is_no_place_for_a_table(tmp_path):
