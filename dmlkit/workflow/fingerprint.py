@@ -4,15 +4,14 @@ import functools
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import fsspec
 
 import dmlkit
+from dmlkit.workflow.own_files import own_files
 
 __all__ = ["fingerprint", "fingerprint_code", "fingerprint_package", "input_files"]
 
@@ -33,8 +32,8 @@ def fingerprint_code(
 ) -> str:
     """Return a digest of the code that a stage runs, as far as its author wrote it.
 
-    It is the function's module with the modules beside it that it takes names from, but without
-    `others`: the stages in the same module, each of which has a digest of its own.
+    It is the function's module, without `others`: the stages in it, each of which has a digest of
+    its own; and what it imports from its own folder (see `own_files`).
     """
     module = inspect.getmodule(function)
     if module is None:
@@ -43,7 +42,9 @@ def fingerprint_code(
     for other in others:
         if other is not function and inspect.getmodule(other) is module:
             text = text.replace(_source(other), "")
-    return _digest(text, *(_source(each) for each in _beside(module)))
+    folder = Path(str(getattr(module, "__file__", ""))).resolve().parent
+    files = own_files(module)
+    return _digest(text, *(f"{file.relative_to(folder)}\0{_content(file)}" for file in files))
 
 
 @functools.cache
@@ -60,15 +61,8 @@ def fingerprint_package() -> str:
     )
 
 
-def _beside(module: ModuleType) -> list[ModuleType]:
-    """Return the modules of the same package that a module took classes or functions from."""
-    package = module.__name__.rpartition(".")[0]
-    names = {getattr(value, "__module__", None) for value in vars(module).values()}
-    return [
-        sys.modules[name]
-        for name in sorted(name for name in names if isinstance(name, str))
-        if package and name.rpartition(".")[0] == package and name != module.__name__
-    ]
+def _content(file: Path) -> str:
+    return file.read_text("utf-8", errors="backslashreplace")  # it may be compiled
 
 
 def _source(code: Any) -> str:
