@@ -3,9 +3,11 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from dmlkit.errors import ConfigurationError, nearest
 
-__all__ = ["parameters_of", "set_parameters", "tags_of"]
+__all__ = ["parameters_of", "seed_of", "set_parameters", "tags_of"]
 
 #: Between the name of an estimator within another one and that of a parameter of its.
 WITHIN = "__"
@@ -107,6 +109,36 @@ def _replace_step(estimator: Any, name: str, value: Any) -> None:
         if _are_steps(steps) and any(step[0] == name for step in steps):
             new = [(name, value, *step[2:]) if step[0] == name else step for step in steps]
             setattr(estimator, field, new)
+
+
+def seed_of(random_state: Any) -> int:
+    """Return the number that a draw begins with, of what scikit-learn takes as `random_state`.
+
+    Parameters
+    ----------
+    random_state : int, None, RandomState or Generator
+        None is another draw each time.
+
+    Examples
+    --------
+    >>> seed_of(7), 0 <= seed_of(None) < 2**31
+    (7, True)
+
+    Raises
+    ------
+    ConfigurationError
+        It is something else, or below 0.
+    """
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if random_state is None or isinstance(random_state, np.random.Generator):
+        return int(np.random.default_rng(random_state).integers(2**31))
+    raise ConfigurationError(
+        f"random_state is {random_state!r}; it must be a number from 0 on, None, or a generator of "
+        "numpy's."
+    )
 
 
 def tags_of(kind: str, *, allow_nan: bool = False) -> Any:

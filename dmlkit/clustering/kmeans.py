@@ -16,7 +16,7 @@ from dmlkit.clustering.prediction import (
     nearest_to,
     squares_to,
 )
-from dmlkit.declared import parameters_of, set_parameters, tags_of
+from dmlkit.declared import parameters_of, seed_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.html_estimators import html_of
 
@@ -168,5 +168,5 @@ class KMeans:
             raise ConfigurationError(
                 f"init is {self.init!r}; it must be 'k-means||' or an array of centres."
             )
-        drawing = (self.oversampling_factor, self.init_rounds, self.random_state)
+        drawing = (self.oversampling_factor, self.init_rounds, seed_of(self.random_state))
         return initial_centres(held, self.n_clusters, *drawing)

@@ -15,7 +15,7 @@ from dmlkit.clustering.prediction import (
     nearest_to,
     squares_to,
 )
-from dmlkit.declared import parameters_of, set_parameters, tags_of
+from dmlkit.declared import parameters_of, seed_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError
 from dmlkit.html_estimators import html_of
 from dmlkit.samples import drawn, rows_of
@@ -93,7 +93,7 @@ class MiniBatchKMeans:
                 f"The table has {rows.total:,} rows for {self.n_clusters:,} clusters. Lower "
                 "n_clusters, or look at the filters before it."
             )
-        size, seed = min(self.batch_size, rows.total), self.random_state
+        size, seed = min(self.batch_size, rows.total), seed_of(self.random_state)
         draws = [
             drawn(rows.total, size, seed, number, again=False) for number in range(self.n_batches)
         ]
@@ -160,7 +160,9 @@ class MiniBatchKMeans:
             raise ConfigurationError(
                 f"init is {self.init!r}; it must be 'k-means++' or an array of centres."
             )
-        found = sklearn.cluster.KMeans(self.n_clusters, n_init=5, random_state=self.random_state)
+        found = sklearn.cluster.KMeans(
+            self.n_clusters, n_init=5, random_state=seed_of(self.random_state)
+        )
         centres: Array = found.fit(batch - origin).cluster_centers_
         return centres
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dmlkit.declared import parameters_of, set_parameters, tags_of
+from dmlkit.declared import parameters_of, seed_of, set_parameters, tags_of
 from dmlkit.ensemble.isolation_trees import (
     Trees,
     average_path_length,
@@ -151,15 +151,16 @@ class IsolationForest:
 
     def _grown(self, rows: Rows) -> Iterator[Trees]:
         size, columns = self.max_samples_, len(rows.features)
+        seed = seed_of(self.random_state)
         count = _count("max_features", self.max_features, columns)
         positions = np.array(
             [
-                drawn(rows.total, size, self.random_state, number, again=self.bootstrap)
+                drawn(rows.total, size, seed, number, again=self.bootstrap)
                 for number in range(self.n_estimators)
             ]
         )
         for number, sample in enumerate(rows.at(positions)):
-            random = np.random.default_rng([self.random_state, number])
+            random = np.random.default_rng([seed, number])
             features = np.sort(random.choice(columns, count, replace=False))
             yield grown(sample, features, int(random.integers(2**31)))
 

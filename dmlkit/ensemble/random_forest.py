@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dmlkit.boosting import XGBClassifier, XGBRegressor
-from dmlkit.declared import parameters_of, set_parameters, tags_of
+from dmlkit.declared import parameters_of, seed_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import names_of
@@ -210,7 +210,7 @@ def _trained(forest: Any, X: Any, y: Any, sample_weight: Any, classes: int = 2) 
         "max_depth": forest.max_depth,
         "subsample": forest.max_samples,
         "colsample_bynode": _share(forest.max_features, len(names)),
-        "random_state": forest.random_state,
+        "random_state": seed_of(forest.random_state),
         "device": forest.device,
     }
     least = forest.min_samples_leaf

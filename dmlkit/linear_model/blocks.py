@@ -18,6 +18,7 @@ __all__ = [
     "Blocks",
     "block_of",
     "blocks_of",
+    "check_one_column",
     "map_rows",
     "names_of",
     "narrow_numbers_of",
@@ -81,9 +82,21 @@ def blocks_of(X: Any, y: Any, sample_weight: Any = None) -> Blocks:
     """
     names = names_of(X)
     columns = [y] if sample_weight is None else [y, sample_weight]
+    check_one_column(*columns)
     if isinstance(X, pd.DataFrame):
         return Blocks([block_of(X, *columns)], names)
     return Blocks(list(dask.persist(*for_each(block_of, *parts_beside(X, columns)))), names)
+
+
+def check_one_column(*columns: Any) -> None:
+    """Raise an InputError where labels or weights are a table."""
+    for column in columns:
+        if isinstance(column, (pd.DataFrame, dd.DataFrame)):
+            raise InputError(
+                "Labels and weights must be a Series like the table, but this is a DataFrame with "
+                f"the columns {', '.join(map(str, column.columns[:5]))}. Take one of them, as in "
+                f"table[{column.columns[0]!r}]."
+            )
 
 
 def parts_beside(X: Any, columns: Sequence[Any]) -> list[list[Any]]:

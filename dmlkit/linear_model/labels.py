@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from dmlkit.errors import InputError
 from dmlkit.graph import for_each
-from dmlkit.linear_model.blocks import Block, Blocks, block_of, names_of, parts_beside
+from dmlkit.linear_model.blocks import (
+    Block,
+    Blocks,
+    block_of,
+    check_one_column,
+    names_of,
+    parts_beside,
+)
 
 __all__ = ["class_blocks_of", "class_numbers_of", "coded", "union_of"]
 
@@ -38,6 +45,7 @@ def class_blocks_of(X: Any, y: Any, sample_weight: Any = None) -> tuple[Blocks, 
     """
     names = names_of(X)
     columns = [y] if sample_weight is None else [y, sample_weight]
+    check_one_column(*columns)
     if isinstance(X, pd.DataFrame):
         found = _coded_block(X, *columns)
         union, (place,) = union_of([found.labels])

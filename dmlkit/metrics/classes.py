@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 #: More pairs of a class and a predicted one are those of an identifier.
 MOST_PAIRS = 1_000_000
 
-AVERAGES = ("macro", "micro", "weighted")
+AVERAGES = ("binary", "macro", "micro", "weighted")
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> 
     counts = counts_of_pairs(y_true, y_pred, sample_weight)
     if not len(counts):
         raise InputError("There is no row to judge. Look at the filters before it.")
-    classes = sorted({*counts["true"], *counts["found"]})
+    classes = _sorted({*counts["true"]} | {*counts["found"]})
     table = counts.pivot_table("weight", "true", "found", aggfunc="sum", fill_value=0)
     table = table.reindex(index=classes, columns=classes, fill_value=0)
     return table if sample_weight is not None else table.astype(np.int64)
@@ -90,31 +90,80 @@ def balanced_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = No
 
 
 def f1_score(
-    y_true: Any, y_pred: Any, *, average: str = "macro", sample_weight: Any = None
+    y_true: Any,
+    y_pred: Any,
+    *,
+    average: str = "binary",
+    pos_label: Any = 1,
+    sample_weight: Any = None,
 ) -> float:
-    """Return the harmonic mean of precision and recall, over all classes.
+    """Return the harmonic mean of precision and recall, of one class or over all.
 
     Parameters
     ----------
     y_true, y_pred, sample_weight
         As of `confusion_matrix`.
-    average : {"macro", "micro", "weighted"}
-        The mean over classes, over rows, or over classes by their rows.
+    average : {"binary", "macro", "micro", "weighted"}
+        Of one class of two; or the mean over classes, over rows, or over classes by their rows.
+    pos_label : object
+        The class that is meant, of two.
+
+    Raises
+    ------
+    ConfigurationError
+        `average` is not known, or ``"binary"`` of several classes or without `pos_label`.
+    InputError
+        As of `confusion_matrix`.
 
     Examples
     --------
-    >>> round(f1_score(pd.Series([0, 1, 2, 2]), pd.Series([0, 1, 1, 2])), 3)
+    >>> truth, found = pd.Series([0, 1, 2, 2]), pd.Series([0, 1, 1, 2])
+    >>> round(f1_score(truth, found, average="macro"), 3)
     0.778
+    >>> round(f1_score(truth == 2, found == 2), 3)
+    0.667
     """
     if average not in AVERAGES:
         raise ConfigurationError(f"average is {average!r}; it must be one of {AVERAGES}.")
-    counts = _array(y_true, y_pred, sample_weight)
+    table = confusion_matrix(y_true, y_pred, sample_weight=sample_weight)
+    if average == "binary":
+        return _of_class(table, pos_label)
+    counts = table.to_numpy(np.float64)
     rows, right = counts.sum(axis=1), np.diag(counts)
     if average == "micro":
         return float(right.sum() / counts.sum())
     together = rows + counts.sum(axis=0)
     scores = 2 * right / np.where(together > 0, together, 1)
     return float(scores.mean() if average == "macro" else scores @ rows / rows.sum())
+
+
+def _of_class(table: pd.DataFrame, wanted: Any) -> float:
+    classes = list(table.index)
+    if len(classes) > 2:
+        raise ConfigurationError(
+            f"There are {len(classes):,} classes, such as {classes[0]!r} and {classes[-1]!r}: "
+            "average='binary' is for two. Take average='macro', 'micro' or 'weighted'."
+        )
+    if wanted not in classes:
+        if len(classes) < 2:
+            return 0.0
+        raise ConfigurationError(
+            f"pos_label is {wanted!r}, but the classes are {classes[0]!r} and {classes[1]!r}."
+        )
+    counts, place = table.to_numpy(np.float64), classes.index(wanted)
+    together = float(counts[place].sum() + counts[:, place].sum())
+    return 2 * float(counts[place, place]) / together if together else 0.0
+
+
+def _sorted(classes: set[Any]) -> list[Any]:
+    try:
+        return sorted(classes)
+    except TypeError as error:
+        kinds = sorted({type(each).__name__ for each in classes})
+        raise InputError(
+            f"Labels and predictions are {' and '.join(kinds)}, such as {next(iter(classes))!r}. "
+            "Make them of one type."
+        ) from error
 
 
 def counts_of_pairs(y_true: Any, y_pred: Any, sample_weight: Any = None) -> pd.DataFrame:

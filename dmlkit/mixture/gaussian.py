@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from dmlkit.clustering.held import Held, hold
 from dmlkit.clustering.initial import initial_centres
 from dmlkit.clustering.lloyd import settle
-from dmlkit.declared import parameters_of, set_parameters, tags_of
+from dmlkit.declared import parameters_of, seed_of, set_parameters, tags_of
 from dmlkit.errors import ConfigurationError, InputError, NotFittedError
 from dmlkit.html_estimators import html_of
 from dmlkit.linear_model.blocks import map_rows
@@ -139,7 +139,8 @@ class GaussianMixture:
                 "n_components, or look at the filters before it."
             )
         spread = spread_of(held) if self.covariance_type == "tied" else np.zeros(0)
-        seeds = range(self.random_state, self.random_state + self.n_init)
+        first = seed_of(self.random_state)
+        seeds = range(first, first + self.n_init)
         grown = [self._grown(held, spread, seed) for seed in seeds]
         best = max(grown, key=lambda each: each.bounds[-1])
         self.weights_, self.means_ = best.components.weights, best.components.means + held.mean

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def places_of_folds(
     ConfigurationError
         The splitter asks for what was not given, or what was given is not asked for.
     InputError
-        The series are not partitioned alike.
+        The series are not partitioned alike, or a fold has no group to be tested on.
     """
     given = {"label": y, "group": groups, "time": time}
     asked = _asked(cv) or []
@@ -126,8 +127,21 @@ def places_of_folds(
         columns = [partitions_of(each) for each in (y, *beside.values())]
         parts = for_each(partial(_thin, names=names), *columns)
         thin = dd.from_delayed(parts, meta=meta, verify_meta=False, prefix="asked-of-folds")
-    for train, test in cv.split(thin, *names):
-        yield train[PLACE], test[PLACE]
+    folds = [(train[PLACE], test[PLACE]) for train, test in cv.split(thin, *names)]
+    if "group" in asked:
+        _check_groups(cv, [test for _, test in folds])
+    yield from folds
+
+
+def _check_groups(cv: Any, tested: list[Any]) -> None:
+    """Raise where a fold has no group: which one a group is in is drawn, and there may be few."""
+    sizes = dask.compute([each.size for each in tested])[0]
+    empty = sum(not size for size in sizes)
+    if empty:
+        raise InputError(
+            f"{empty} of the {len(sizes)} folds of {cv!r} have no group to be tested on: there are "
+            "too few groups. Lower n_splits, or try another seed."
+        )
 
 
 def taken(table: Any, places: Any) -> Any:

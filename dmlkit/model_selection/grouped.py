@@ -115,6 +115,11 @@ class GroupKFold:
     n_splits : int
     seed : int
 
+    Notes
+    -----
+    Which fold a group is in is drawn: of few groups, folds differ in size, and one may have none.
+    `cross_validate` and searches raise an `InputError` then.
+
     Examples
     --------
     >>> stays = pd.DataFrame({"patient": range(30)})

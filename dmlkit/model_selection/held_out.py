@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmlkit.declared import seed_of
 from dmlkit.errors import ConfigurationError, InputError, MissingColumnError
 from dmlkit.model_selection.places import Places, Ranked, chosen, places_of
 
@@ -19,7 +20,7 @@ def train_test_split(
     *arrays: Any,
     test_size: float | int | None = None,
     train_size: float | int | None = None,
-    random_state: int = 0,
+    random_state: Any = 0,
     stratify: Any = None,
 ) -> list[Any]:
     """Split tables into rows to train on and rows to test on, drawn at random.
@@ -31,8 +32,8 @@ def train_test_split(
     test_size, train_size : float or int, optional
         Shares, or numbers of rows. Without both a quarter is tested on; what one leaves is the
         other.
-    random_state : int
-        With another one, other rows are tested on.
+    random_state : int, None, RandomState or Generator
+        With another one, other rows are tested on; with None, others each time.
     stratify : Series or str, optional
         Classes whose shares are kept, partitioned like the tables: a series, or the name of a
         column of the first table.
@@ -66,6 +67,7 @@ def train_test_split(
     """
     if not arrays:
         raise ConfigurationError("There is no table to split: name one at least.")
+    seed = seed_of(random_state)
     each = places_of(*arrays, labels=_labels(arrays[0], stratify))
     totals = [places.total for places in each]
     if len(set(totals)) > 1:
@@ -78,7 +80,7 @@ def train_test_split(
     parts: list[Any] = []
     for rows, places in zip(arrays, each, strict=True):
         for low, high in ((tested, tested + trained), (np.zeros_like(tested), tested)):
-            parts.append(chosen(rows, places, random_state, partial(_between, low, high)))
+            parts.append(chosen(rows, places, seed, partial(_between, low, high)))
     return parts
 
 

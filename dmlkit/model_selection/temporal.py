@@ -248,6 +248,11 @@ def _days(times: pd.Series) -> pd.Series:
 
 
 def _between(frame: Any, time: str, start: pd.Timestamp, end: pd.Timestamp) -> Any:
+    if not pd.api.types.is_datetime64_any_dtype(frame[time].dtype):
+        raise InputError(
+            f"Column {time!r} is {frame[time].dtype}, and no time. Read it as one with a schema "
+            "(Column(..., 'datetime')), or turn it into one with dask.dataframe.to_datetime."
+        )
     start, end = (_like(frame, time, moment) for moment in (start, end))
     return frame[(frame[time] >= start) & (frame[time] < end)]
 

@@ -46,6 +46,11 @@ class Compared:
     work: Work = field(default_factory=Work)
     folds: Sequence[Any] = ()
 
+    @property
+    def all(self) -> dict[str, TrainingData]:
+        """All tables."""
+        return {"training": self.data, **self.tables}
+
 
 def compared(
     cv: Any,

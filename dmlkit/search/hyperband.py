@@ -16,10 +16,16 @@ from sklearn.base import clone
 from sklearn.metrics import get_scorer
 
 from dmlkit.cluster import connect
-from dmlkit.declared import parameters_of, set_parameters
-from dmlkit.errors import ConfigurationError, InputError, NotFittedError, TrainingError
+from dmlkit.declared import parameters_of, seed_of, set_parameters
+from dmlkit.errors import (
+    ConfigurationError,
+    InputError,
+    MissingColumnError,
+    NotFittedError,
+    TrainingError,
+)
 from dmlkit.graph import for_each, partitions_of
-from dmlkit.search.partial import PartialPlan, hold_rows, learn_on, split_part
+from dmlkit.search.partial import PartialPlan, check_lengths, hold_rows, learn_on, split_part
 from dmlkit.search.running import Work, run_trials
 from dmlkit.search.shown import html_of_search
 from dmlkit.search.studies import ERROR, as_frame, distribution_of, open_study, pruner_of, quietly
@@ -155,6 +161,31 @@ class HyperbandSearchCV:
         """Return the probabilities that the best model gives, lazily: a frame like `X`."""
         return self._mapped(X, "predict_proba")
 
+    def score(self, X: Any, y: Any) -> float:
+        """Return the score of the best model, by `scoring` or else its own, on a table of pandas'.
+
+        Raises
+        ------
+        InputError
+            The table is no pandas DataFrame: `dmlkit.metrics` judges what `predict` returns of
+            dask's.
+        """
+        if not isinstance(X, pd.DataFrame):
+            raise InputError(
+                "score takes a pandas DataFrame here. Of a dask one, give predict(X) to a metric "
+                "of dmlkit.metrics."
+            )
+        self._check_fitted()
+        scoring = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
+        model, X = self.best_estimator_, self._in_order(X)
+        return float(model.score(X, y) if scoring is None else scoring(model, X, y))
+
+    @property
+    def classes_(self) -> Any:
+        """The classes of the best model."""
+        self._check_fitted()
+        return self.best_estimator_.classes_
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
         return parameters_of(self, deep=deep)
@@ -193,14 +224,15 @@ class HyperbandSearchCV:
                 "frame."
             )
         parts = partitions_of(X)
-        lengths = dask.compute(*for_each(len, parts))
+        lengths, labels = dask.compute(for_each(len, parts), for_each(len, partitions_of(y)))
+        check_lengths(lengths, labels)
         starts = list(accumulate(lengths, initial=0))[:-1]
-        split = partial(split_part, share=self.test_size, seed=self.random_state)
+        split = partial(split_part, share=self.test_size, seed=seed_of(self.random_state))
         return list(for_each(split, parts, partitions_of(y), starts))
 
     def _study(self) -> optuna.Study:
         pruner = pruner_of("hyperband", self.max_iter, 1, self.aggressiveness)
-        return open_study(None, "tpe", pruner, "maximize", self.random_state, "")
+        return open_study(None, "tpe", pruner, "maximize", seed_of(self.random_state), "")
 
     def _take(self, study: optuna.Study) -> None:
         self.trials_ = as_frame(study)
@@ -211,9 +243,21 @@ class HyperbandSearchCV:
         self.best_params_ = dict(study.best_params)
         self.best_score_ = float(study.best_value)
 
-    def _mapped(self, X: Any, method: str) -> Any:
+    def _check_fitted(self) -> None:
         if not hasattr(self, "best_estimator_"):
             raise NotFittedError("This HyperbandSearchCV is not fitted yet: call fit first.")
+
+    def _in_order(self, X: Any) -> Any:
+        """Return the columns that were learnt from, in their order."""
+        names = getattr(self.best_estimator_, "feature_names_in_", X.columns)
+        for name in names:
+            if name not in X.columns:
+                raise MissingColumnError.of("frame", name, X.columns)
+        return X[list(names)]
+
+    def _mapped(self, X: Any, method: str) -> Any:
+        self._check_fitted()
+        X = self._in_order(X)
         apply = partial(_predicted, self.best_estimator_, method)
         if isinstance(X, pd.DataFrame):
             return apply(X)

@@ -21,10 +21,11 @@ from dmlkit.boosting.planning import Start, plan_of
 from dmlkit.boosting.roles import LABEL, QUERY, WEIGHT
 from dmlkit.boosting.rounds import is_higher_better
 from dmlkit.cluster import connect
-from dmlkit.declared import parameters_of, set_parameters
+from dmlkit.declared import parameters_of, seed_of, set_parameters
 from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
 from dmlkit.model_selection.failures import check_error_score, warn_of_failures
 from dmlkit.search.compared import Compared, check_compared, compared
+from dmlkit.search.fingerprint import fingerprint_of
 from dmlkit.search.running import run_trials
 from dmlkit.search.shown import html_of_search
 from dmlkit.search.standings import Standings
@@ -193,7 +194,8 @@ class ParameterSearch:
         rows = compared(*given, groups=groups, time=time)
         plan = self._plan({}, rows)
         with quietly():
-            study = self._study(plan, space, rows.folds)
+            made_of = [] if self.storage is None else [fingerprint_of(rows.all, client)]
+            study = self._study(plan, space, [*rows.folds, *made_of])
             for chosen in grid:
                 study.enqueue_trial(chosen, skip_if_exists=True)
             trials = StudyTrials(
@@ -226,6 +228,16 @@ class ParameterSearch:
     def predict_proba(self, X: Any) -> Any:
         """Return the probabilities that the best estimator gives, lazily."""
         return self._best().predict_proba(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the best estimator's own score: accuracy of classes, R² of numbers."""
+        found: float = self._best().score(X, y, sample_weight)
+        return found
+
+    @property
+    def classes_(self) -> Any:
+        """The classes of the best estimator, sorted."""
+        return self._best().classes_
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters."""
@@ -287,15 +299,15 @@ class ParameterSearch:
         model, data = self._with(parameters), rows.data
         return plan_of(model.get_params(), model.trainable(data), "cpu", data, rows.tables, Start())
 
-    def _study(self, plan: Plan, space: Mapping[str, Any], folds: Sequence[Any]) -> optuna.Study:
+    def _study(self, plan: Plan, space: Mapping[str, Any], rows: Sequence[Any]) -> optuna.Study:
         about = [plan.made_for, plan.rounds, sorted(map(repr, space.items()))]
-        told = json.dumps([*about, *folds])
+        told = json.dumps([*about, *rows])
         return open_study(
             self.storage,
             self.sampler,
             pruner_of(self.pruner, self._rounds(), self.min_rounds, self.reduction_factor),
             "maximize" if is_higher_better(plan.metrics[-1]) else "minimize",
-            self.random_state,
+            seed_of(self.random_state),
             hashlib.sha256(told.encode()).hexdigest(),
         )
 

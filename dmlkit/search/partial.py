@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from dmlkit.errors import InputError
 from dmlkit.positions import chances
 from dmlkit.search.legs import Leg, Refused
 
-__all__ = ["Held", "PartialPlan", "Split", "hold_rows", "learn_on", "split_part"]
+__all__ = ["Held", "PartialPlan", "Split", "check_lengths", "hold_rows", "learn_on", "split_part"]
 
 #: Of the draw of rows that models are compared on.
 COMPARED = 0
@@ -64,6 +65,16 @@ class Held:
     def __reduce__(self) -> NoReturn:
         """Stay: neither spilled to disk nor sent to another worker."""
         raise pickle.PicklingError("These rows stay with the worker that put them together.")
+
+
+def check_lengths(rows: Sequence[int], labels: Sequence[int]) -> None:
+    """Raise an InputError where a partition has not as many labels as rows."""
+    for there, given in zip(rows, labels, strict=True):
+        if there != given:
+            raise InputError(
+                f"A partition of the table has {there:,} rows, but its labels are {given:,}. Take "
+                "both from one frame."
+            )
 
 
 def split_part(part: pd.DataFrame, label: pd.Series, start: int, share: float, seed: int) -> Split:

@@ -122,7 +122,7 @@ def open_study(
     if sampler not in SAMPLERS:
         raise ConfigurationError(f"sampler is {sampler!r}; it must be one of {SAMPLERS}.")
     study = optuna.create_study(
-        storage=None if storage is None else _journal(Path(storage)),
+        storage=None if storage is None else _journal(Path(storage).expanduser()),
         pruner=pruner,
         study_name="search",
         direction=direction,
@@ -131,7 +131,7 @@ def open_study(
     before = study.user_attrs.get(MADE_FOR, made_for)
     if before != made_for:
         raise InputError(
-            f"{str(storage)!r} holds a search with other parameters, columns or numbers of rows. "
+            f"{str(storage)!r} holds a search with other parameters, columns or rows. "
             "Name another file, or give the same ones."
         )
     study.set_user_attr(MADE_FOR, made_for)
@@ -174,7 +174,9 @@ def distribution_of(name: str, given: Any) -> BaseDistribution:
             f"space[{name!r}] is {given!r}; it must be a list of values or one of "
             "optuna.distributions, such as FloatDistribution(0.01, 0.3, log=True)."
         )
-    return CategoricalDistribution(given)
+    plain = [each.item() if isinstance(each, np.generic) else each for each in given]
+    # One that is there twice is one: a grid has each combination once.
+    return CategoricalDistribution([each for n, each in enumerate(plain) if each not in plain[:n]])
 
 
 def _journal(path: Path) -> Any:

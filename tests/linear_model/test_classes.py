@@ -120,3 +120,9 @@ def test_mistakes_are_told(table) -> None:
         LogisticRegression().fit(pd.concat([X] * 2), pd.Series(np.arange(3_000) / 7))
     with pytest.raises(InputError, match="Labels must be of one type"):
         LogisticRegression().fit(X, pd.Series([1, "a"] * 750, dtype=object))
+    with pytest.raises(
+        InputError, match=r"the columns kind\. Take one of them, as in table\['kind"
+    ):
+        LogisticRegression().fit(X, table[["kind"]])
+    with pytest.raises(InputError, match="Labels and weights must be a Series"):
+        LogisticRegression().fit(lazy(X, 3), lazy(table[["kind"]], 3))

@@ -74,5 +74,33 @@ def test_mistakes_are_told() -> None:
         confusion_matrix(*both)
     with pytest.raises(InputError, match="no row to judge"):
         accuracy_score(labels[:0], labels[:0])
-    with pytest.raises(ConfigurationError, match="average is 'binary'"):
-        f1_score(labels[:2], labels[:2], average="binary")
+    with pytest.raises(ConfigurationError, match="average is 'samples'"):
+        f1_score(labels[:2], labels[:2], average="samples")
+    with pytest.raises(InputError, match="Labels and predictions are int and str, such as"):
+        accuracy_score(pd.Series([0, 1]), pd.Series(["0", "1"]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        ([0, 1], {}),
+        ([False, True], {}),
+        ([0, 1], {"pos_label": 0}),
+        (["no", "yes"], {"pos_label": "yes"}),
+    ],
+)
+def test_f1_is_that_of_one_class_of_two_unless_told_otherwise(labels: list, options: dict) -> None:
+    random = np.random.default_rng(1)
+    truth, found = (pd.Series(random.choice(labels, 300)) for _ in range(2))
+    expected = sklearn.metrics.f1_score(truth, found, **options)
+    lazy = (dd.from_pandas(each, npartitions=3, sort=False) for each in (truth, found))
+    assert f1_score(*lazy, **options) == pytest.approx(expected, abs=1e-12)
+
+
+def test_f1_of_one_class_needs_two() -> None:
+    several = pd.Series([0, 1, 2])
+    with pytest.raises(ConfigurationError, match=r"3 classes, such as 0 and 2: average='binary'"):
+        f1_score(several, several)
+    with pytest.raises(ConfigurationError, match="pos_label is 1, but the classes are 'a' and"):
+        f1_score(pd.Series(["a", "b"]), pd.Series(["a", "b"]))
+    assert f1_score(pd.Series([0, 0]), pd.Series([0, 0])) == 0.0

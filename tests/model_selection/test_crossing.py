@@ -240,3 +240,11 @@ def test_that_no_fold_can_be_trained_is_an_error(table) -> None:
         cross_val_score(Picky(), X, y, cv=3)
     with pytest.raises(ConfigurationError, match="error_score is 'nan'"):
         cross_val_score(Ridge(), X, y, cv=3, error_score="nan")
+
+
+def test_a_fold_without_a_group_is_told(table) -> None:
+    table = table.reset_index(drop=True)
+    X, y, groups = table[FEATURES], table["number"], pd.Series(table.index % 2, name="half")
+    told = r"[34] of the 5 folds of GroupKFold\(n_splits=5, seed=0\) have no group"
+    with pytest.raises(InputError, match=told):
+        cross_val_score(Ridge(), X, y, groups=groups, cv=GroupKFold(5))

@@ -97,3 +97,14 @@ def test_mistakes_are_told(table) -> None:
     frame = lazy(table, 3)
     with pytest.raises(InputError, match="Labels have 17 partitions and rows 4"):
         train_test_split(frame, stratify=lazy(table["kind"], 16))
+
+
+def test_draws_begin_as_scikit_learn_lets_them(table) -> None:
+    drawn = [train_test_split(table, random_state=None)[1].index for _ in range(2)]
+    assert not drawn[0].equals(drawn[1])
+    drawn = [
+        train_test_split(table, random_state=np.random.RandomState(5))[1].index for _ in range(2)
+    ]
+    assert drawn[0].equals(drawn[1])
+    with pytest.raises(ConfigurationError, match="random_state is -1; it must be a number from 0"):
+        train_test_split(table, random_state=-1)

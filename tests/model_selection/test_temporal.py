@@ -120,3 +120,10 @@ def test_a_split_that_cannot_be_is_refused(settings: dict, message: str) -> None
 def test_a_missing_time_column_is_named() -> None:
     with pytest.raises(MissingColumnError, match="nearest: 'time'"):
         TimeSplit("2018-07-25").split(transactions(), "times")
+
+
+def test_a_column_that_is_no_time_is_told() -> None:
+    table = transactions()
+    text = table.assign(time=table["time"].astype(str))
+    with pytest.raises(InputError, match=r"Column 'time' is .*, and no time\. Read it as one"):
+        TimeSplit("2018-07-25").split(text, "time")

@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
-from dmlkit.errors import ConfigurationError, InputError, NotFittedError, TrainingError
+from dmlkit.errors import (
+    ConfigurationError,
+    InputError,
+    MissingColumnError,
+    NotFittedError,
+    TrainingError,
+)
 from dmlkit.search import HyperbandSearchCV
 from tests.frames import with_an_empty_part as lazy
 
@@ -68,3 +74,28 @@ def test_mistakes_are_told(client, table) -> None:
     failing = HyperbandSearchCV(SGDClassifier(), {"alpha": [-1.0]}, max_iter=1)
     with pytest.raises(TrainingError, match=r"None of 1 trials was finished\. .*alpha"):
         failing.fit(table[FEATURES], table["label"], classes=[0, 1])
+
+
+def test_columns_are_known_by_their_names(client, table) -> None:
+    found = searched(table)
+    turned = found.predict(table[FEATURES[::-1]].assign(more=1))
+    pd.testing.assert_series_equal(turned, found.predict(table[FEATURES]))
+    assert found.score(table[FEATURES], table["label"]) > 0.9
+    assert found.classes_.tolist() == [0, 1]
+    with pytest.raises(MissingColumnError, match="'x1'"):
+        found.predict(lazy(table[["x0"]], 2))
+    with pytest.raises(InputError, match=r"predict\(X\) to a metric"):
+        found.score(lazy(table[FEATURES], 2), table["label"])
+
+
+def test_labels_of_another_length_are_told(client, table) -> None:
+    search = HyperbandSearchCV(SGDClassifier(), SPACE, max_iter=3)
+    with pytest.raises(InputError, match=r"has 2,000 rows, but its labels are 100\."):
+        search.fit(table[FEATURES], table["label"][:100], classes=[0, 1])
+
+
+def test_draws_begin_as_scikit_learn_lets_them(client, table) -> None:
+    for random_state in (None, np.random.RandomState(3), np.random.default_rng(3)):
+        assert searched(table, random_state=random_state).best_score_ > 0.9
+    with pytest.raises(ConfigurationError, match="random_state is 'a'"):
+        searched(table, random_state="a")

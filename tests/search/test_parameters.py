@@ -280,3 +280,34 @@ def waiting_at_the_first_rung(path: Path, trials: pd.DataFrame) -> None:
         study.enqueue_trial({name: row[name] for name in SPACE})
     for score in trials["score"][trials["rounds"] == 3]:
         study.ask(SPACE).report(score, 3)
+
+
+def test_a_file_of_other_rows_is_not_gone_on_with(client, table, tmp_path) -> None:
+    options = {"storage": tmp_path / "search.log", "refit": False, "sampler": "random"}
+    estimator = XGBClassifier(n_estimators=4, eval_metric="auc")
+    search = ParameterSearch(estimator, SPACE, n_trials=2, **options)
+    search.fit(**given(table, "label"))
+    again = search.fit(**given(table, "label", partitions=1))  # the same rows, laid out otherwise
+    assert len(again.trials_) == 2
+    with pytest.raises(InputError, match="other parameters, columns or rows"):
+        search.fit(**given(table.assign(label=1 - table["label"]), "label"))
+    with pytest.raises(InputError, match="other parameters, columns or rows"):
+        search.fit(**given(table.assign(x0=table["x0"] + 1), "label"))
+
+
+def test_a_value_that_is_there_twice_is_one(client, table, tmp_path) -> None:
+    space = {"max_depth": [np.int64(2), 2, 3]}
+    estimator = XGBClassifier(n_estimators=4, eval_metric="auc")
+    search = ParameterSearch(estimator, space, sampler="grid", storage=tmp_path / "search.log")
+    search.fit(**given(table, "label"))
+    assert sorted(search.trials_["max_depth"]) == [2, 3]
+    assert search.score(table[FEATURES], table["label"]) > 0.5
+    assert search.classes_.tolist() == [0, 1]
+
+
+def test_a_file_may_lie_in_the_home_folder(client, table, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    estimator = XGBClassifier(n_estimators=2, eval_metric="auc")
+    search = ParameterSearch(estimator, SPACE, n_trials=1, storage="~/search.log", refit=False)
+    search.fit(**given(table, "label"))
+    assert (tmp_path / "search.log").exists()
