@@ -190,7 +190,7 @@ def _run_stages(plan: _Plan, run: Run, client: Client, tell: Listener) -> None:
             for text in record.warnings:
                 tell(Notice(text))
             continue
-        plan.store.forget(stage)
+        plan.store.begin(stage)
         event("started")
         with _failure_told(event), _watched(client, event, tell):
             record = _run_stage(stage, plan, run)

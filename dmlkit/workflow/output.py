@@ -16,9 +16,9 @@ from dmlkit.cluster.room import room_of
 from dmlkit.errors import OutputError
 from dmlkit.tables.folders import find_folder
 from dmlkit.tables.staging import remove_abandoned
+from dmlkit.workflow.ours import is_of_a_job
 
 __all__ = [
-    "MARKS",
     "check_output",
     "claim_output",
     "clear_up",
@@ -27,8 +27,6 @@ __all__ = [
     "staging_folder",
 ]
 
-#: Tells a folder of ours from somebody's home.
-MARKS = ("manifest.json", "stages")
 #: Begins the name of the folder that takes what is replaced; it tells that all is ready, too.
 REPLACED = ".replaced-"
 
@@ -96,7 +94,7 @@ def clear_up(out: Path) -> None:
     for left in out.glob(".staging-*"):
         if any(left.glob(f"{REPLACED}*")):
             with contextlib.suppress(OSError):  # as of a disk that is full: it stays in part
-                publish(left, out, last=MARKS[0])
+                publish(left, out, last="manifest.json")
         shutil.rmtree(left, ignore_errors=True)
     for left in out.glob(".quarantine-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -130,10 +128,10 @@ def _check_ours(out: Path) -> None:
     if not out.is_dir():
         raise OutputError(f"{str(out)!r} is a file; --out takes a folder.")
     content = [path.name for path in out.iterdir() if not path.name.startswith(".")]
-    ours = any(mark in content for mark in MARKS) or content == ["quarantine"]
+    if not content or content == ["quarantine"]:
+        return
     # A job was killed, maybe as it published: the manifest goes first and comes last.
-    ours = ours or any(out.glob(".staging-*"))
-    if content and not ours:
+    if not any(out.glob(".staging-*")) and not is_of_a_job(find_folder(out)):
         raise OutputError(
             f"The folder {str(out)!r} holds {len(content)} files that no job wrote "
             f"(such as {sorted(content)[0]!r}). Choose a new folder for --out."

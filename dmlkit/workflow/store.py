@@ -29,7 +29,7 @@ class StageRecord:
 class StageStore:
     """What is below ``stages``: ``NAME.json`` tells of a finished stage, ``NAME`` is its result.
 
-    The record is written after the result, so a record means that the result is whole.
+    The record is written after the result: one with a fingerprint means that the result is whole.
 
     Parameters
     ----------
@@ -60,9 +60,16 @@ class StageStore:
         Path(self._folder.uri).mkdir(exist_ok=True)
         return Path(self._folder.uri, stage.name)
 
-    def forget(self, stage: Stage) -> None:
-        """Remove the record of a stage, then its result."""
-        self._folder.remove(_record(stage))
+    def begin(self, stage: Stage) -> None:
+        """Remove the record of a stage, then its result.
+
+        Where a result is to be kept, a record of no fingerprint tells whose folder it is: a job
+        that is killed leaves half of one.
+        """
+        if stage.keep is None:
+            self._folder.remove(_record(stage))
+        else:
+            self.finish(stage, StageRecord(stage.name, "", state="begun"))
         self._folder.remove_folder(stage.name)
 
     def sweep(self) -> None:
@@ -72,7 +79,7 @@ class StageStore:
                 self._folder.remove_folder("")
 
     def finish(self, stage: Stage, record: StageRecord) -> None:
-        """Write the record of a stage whose result is in place."""
+        """Write the record of a stage: its result is in place, or it has none yet."""
         content = json.dumps(asdict(record), indent=1)
         self._folder.write(_record(stage), content.encode())
 

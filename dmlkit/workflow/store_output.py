@@ -17,7 +17,8 @@ from dmlkit.errors import OutputError
 from dmlkit.tables.folders import StoreFolder
 from dmlkit.tables.object_store import check_store, copy_objects, told_of_store
 from dmlkit.tables.staging import remove_abandoned
-from dmlkit.workflow.output import MARKS, interrupts_wait
+from dmlkit.workflow.ours import is_of_a_job
+from dmlkit.workflow.output import interrupts_wait
 from dmlkit.workflow.store_lock import LOCK, hold_store
 
 __all__ = [
@@ -46,7 +47,9 @@ def check_store_output(folder: StoreFolder) -> None:
     names = folder.names()
     content = [name for name in names if not name.startswith((".", "_"))]
     # A lock was left by a job that was killed, maybe while it published.
-    if content and content != ["quarantine"] and not {LOCK, *MARKS} & set(names):
+    if not content or content == ["quarantine"] or LOCK in names:
+        return
+    if not is_of_a_job(folder):
         raise OutputError(
             f"{folder.uri!r} holds {len(content)} objects and prefixes that no job wrote (such as "
             f"{content[0]!r}). Choose a new prefix for --out."

@@ -168,6 +168,30 @@ def test_a_job_that_fails_at_once_leaves_nothing(client: Client, data: str, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_job_that_failed_as_it_kept_its_first_result_can_be_run_again(
+    client: Client, data: str, tmp_path: Path
+) -> None:
+    broken = [True]
+
+    def save(path: Path, text: str) -> None:
+        path.write_text(text)
+        if broken:
+            raise InputError("half of it is written")
+
+    job = Workflow("keeping", Sizes, "Keeps.")
+
+    @job.stage(keep=Keep(save=save, load=Path.read_text))
+    def kept(run: Run) -> str:
+        return "whole"
+
+    with pytest.raises(InputError, match="half of it"):
+        run_workflow(job, data=data, out=tmp_path / "out")
+    assert (tmp_path / "out" / "stages" / "kept").exists()
+    broken.clear()
+    result = run_workflow(job, data=data, out=tmp_path / "out", resume=True)
+    assert [stage["state"] for stage in result.manifest["stages"]] == ["done"]
+
+
 def test_an_earlier_result_outlives_a_failing_job(
     client: Client, data: str, tmp_path: Path
 ) -> None:

@@ -56,15 +56,16 @@ def content(out: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(out.iterdir())}
 
 
+OLD = dict.fromkeys(("a.json", "b.json"), "old")
+OLD["manifest.json"] = '{"workflow": "w", "artefacts": {}}'
+
+
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """What an earlier job has left."""
-    for name in ("a.json", "b.json", "manifest.json"):
-        (tmp_path / name).write_text("old")
+    for name, text in OLD.items():
+        (tmp_path / name).write_text(text)
     return tmp_path
-
-
-OLD = {"a.json": "old", "b.json": "old", "manifest.json": "old"}
 
 
 def test_what_a_killed_job_left_is_removed_without_another_job(out: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from dmlkit.errors import OutputError
 from dmlkit.workflow.output import claim_output, publish, staging_folder
 
+MANIFEST = '{"workflow": "", "artefacts": {}}'
+
 
 def test_two_jobs_cannot_write_to_one_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -30,6 +32,39 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", '{"manifest_version": 3, "name": "a browser\'s extension"}'),
+        ("manifest.json", '["workflow", "artefacts"]'),
+        ("manifest.json", "no JSON"),
+        ("stages/bronze/part.parquet", "rows"),
+        ("stages/bronze.json", '{"name": "bronze", "rows": 3}'),
+    ],
+)
+def test_a_folder_of_other_files_with_our_names_is_refused(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    for file, text in ((name, content), ("model/precious", "years of work")):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    with pytest.raises(OutputError, match="2 files that no job wrote"), claim_output(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "stages/first.json", "stages/"])
+def test_what_an_earlier_job_left_is_a_place_for_the_next(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith("/"):
+        (tmp_path / name).mkdir()
+    else:
+        record = '{"name": "first", "fingerprint": "", "state": "begun"}'
+        (tmp_path / name).write_text(MANIFEST if name == "manifest.json" else record)
+    (tmp_path / "report.html").write_text("")
+    with claim_output(tmp_path):
+        pass
+
+
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="is a file"), claim_output(tmp_path / "out"):
@@ -39,11 +74,11 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 def test_artefacts_replace_those_of_an_earlier_job(tmp_path: Path) -> None:
     for content in ("old", "new"):
         with claim_output(tmp_path), staging_folder(tmp_path) as staging:
-            (staging / "manifest.json").write_text(content)
+            (staging / "manifest.json").write_text(MANIFEST.replace('""', f'"{content}"'))
             (staging / "model").mkdir()
             (staging / "model" / content).write_text(content)
             publish(staging, tmp_path, last="manifest.json")
-    assert (tmp_path / "manifest.json").read_text() == "new"
+    assert (tmp_path / "manifest.json").read_text() == MANIFEST.replace('""', '"new"')
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
         "manifest.json",
         "model",
@@ -52,12 +87,12 @@ def test_artefacts_replace_those_of_an_earlier_job(tmp_path: Path) -> None:
 
 
 def test_a_failing_job_leaves_the_earlier_artefacts_and_no_others(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text("old")
+    (tmp_path / "manifest.json").write_text(MANIFEST)
     with pytest.raises(RuntimeError), claim_output(tmp_path), staging_folder(tmp_path) as staging:
         (staging / "manifest.json").write_text("new")
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
-    assert (tmp_path / "manifest.json").read_text() == "old"
+    assert (tmp_path / "manifest.json").read_text() == MANIFEST
 
 
 def test_staging_that_a_killed_job_left_is_swept(tmp_path: Path) -> None:
@@ -83,7 +118,7 @@ def test_publishing_that_broke_off_is_brought_to_its_end_by_the_next_job(tmp_pat
 
 def test_publishing_that_broke_off_at_its_end_keeps_what_is_in_place(tmp_path: Path) -> None:
     (tmp_path / ".staging-dead" / ".replaced-x").mkdir(parents=True)
-    (tmp_path / "manifest.json").write_text("new")
+    (tmp_path / "manifest.json").write_text(MANIFEST)
     with claim_output(tmp_path), staging_folder(tmp_path):
         pass
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
+    assert [path.read_text() for path in tmp_path.iterdir()] == [MANIFEST]

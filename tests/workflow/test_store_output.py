@@ -23,6 +23,9 @@ from tests.tables.stores import make_bucket, s3_server, variables
 pytest.importorskip("moto.server")
 pytest.importorskip("s3fs")
 
+#: The content of all artefacts: that of a manifest tells that a job wrote it.
+OLD, NEW = (json.dumps({"workflow": "w", "artefacts": {}, "of": job}) for job in ("old", "new"))
+
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
@@ -59,21 +62,21 @@ def publish(out: str, content: str, *names: str) -> None:
 
 
 def test_artefacts_replace_earlier_ones_and_nothing_else_stays(out: str) -> None:
-    put(out, manifest_json="old", scores__old="old", quarantine__bad="bad")
-    publish(out, "new", "report")
+    put(out, manifest_json=OLD, scores__old=OLD, quarantine__bad="bad")
+    publish(out, NEW, "report")
     assert contents(out) == {
-        "manifest.json": "new",
-        "report": "new",
-        "scores/part": "new",
+        "manifest.json": NEW,
+        "report": NEW,
+        "scores/part": NEW,
         "quarantine/bad": "bad",
     }
 
 
 def test_a_job_that_fails_leaves_what_was_there(out: str) -> None:
-    put(out, manifest_json="old", scores__old="old")
+    put(out, manifest_json=OLD, scores__old=OLD)
     before = contents(out)
     with pytest.raises(RuntimeError), find_destination(out).claimed() as staging:
-        (staging.folder / "report").write_text("new")
+        (staging.folder / "report").write_text(NEW)
         StoreFolder(f"{staging.tables}/scores").write("part", b"new")
         raise RuntimeError
     assert contents(out) == before
@@ -83,7 +86,7 @@ def test_a_job_that_fails_leaves_what_was_there(out: str) -> None:
 def test_a_reader_never_sees_the_manifest_with_artefacts_of_another_job(
     out: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(out, "old", "report")
+    publish(out, OLD, "report")
     seen: list[dict[str, str]] = []
     copy = store_output.copy_objects
 
@@ -93,7 +96,7 @@ def test_a_reader_never_sees_the_manifest_with_artefacts_of_another_job(
             copy(source, target, [path])
 
     monkeypatch.setattr(store_output, "copy_objects", watched)
-    publish(out, "new", "report")
+    publish(out, NEW, "report")
     now = [{name: each[name] for name in each if not name.startswith(".")} for each in seen]
     assert [sorted(each) for each in now] == [[], ["report"], ["report", "scores/part"]]
     assert all("manifest.json" not in each for each in now)
@@ -105,17 +108,17 @@ def test_a_store_that_fails_is_told_with_what_is_there_now(
     def failing(*_: object) -> None:
         raise ConnectionError("the store went away")
 
-    publish(out, "old", "report")
+    publish(out, OLD, "report")
     before = contents(out)
     with monkeypatch.context() as patched:
         patched.setattr(store_lock, "_check_ours", failing)
         with pytest.raises(OutputError, match=r"(?s)the store went away.*is as it was.*--resume"):
-            publish(out, "new", "report")
+            publish(out, NEW, "report")
     assert contents(out) == before
     with monkeypatch.context() as patched:
         patched.setattr(store_output, "copy_objects", failing)
         with pytest.raises(OutputError, match=r"(?s)went away.*manifest.json is missing until"):
-            publish(out, "new", "report")
+            publish(out, NEW, "report")
     assert contents(out) == {}
 
 
@@ -173,9 +176,9 @@ def test_what_a_killed_job_left_is_cleared_up_by_the_next(
     StoreFolder(out).write("_writing-0/owner.json", json.dumps(owner).encode())
     left = {path.split("/")[0].split("-")[0] for path in contents(out)}
     assert left == {".lock", ".staging", ".quarantine", "_writing"}
-    publish(out, "new")
+    publish(out, NEW)
     assert not list(temporary.iterdir())
-    assert contents(out) == {"manifest.json": "new", "scores/part": "new"}
+    assert contents(out) == {"manifest.json": NEW, "scores/part": NEW}
 
 
 def of_another_host(out: str) -> None:
@@ -191,8 +194,8 @@ def test_a_job_of_another_host_is_given_up_when_it_gives_no_sign_of_life(
     with refused, find_destination(out).claimed():
         pass
     monkeypatch.setattr(store_lock, "ABANDONED", -1.0)
-    publish(out, "new")
-    assert contents(out) == {"manifest.json": "new", "scores/part": "new"}
+    publish(out, NEW)
+    assert contents(out) == {"manifest.json": NEW, "scores/part": NEW}
 
 
 def test_a_job_lives_by_the_clock_of_the_store_where_that_of_a_machine_is_wrong(
@@ -208,11 +211,11 @@ def test_a_job_lives_by_the_clock_of_the_store_where_that_of_a_machine_is_wrong(
 
 
 def test_a_job_that_was_taken_for_dead_publishes_nothing(out: str) -> None:
-    put(out, manifest_json="old")
+    put(out, manifest_json=OLD)
     refused = pytest.raises(OutputError, match=r"Another job has taken over.*Nothing was published")
     with refused, find_destination(out).claimed() as staging:
         of_another_host(out)
-        (staging.folder / "manifest.json").write_text("new")
+        (staging.folder / "manifest.json").write_text(NEW)
         staging.publish("manifest.json")
     assert sorted(contents(out)) == [LOCK, "manifest.json"]
 
@@ -231,10 +234,10 @@ def test_a_job_gives_signs_of_life(out: str, monkeypatch: pytest.MonkeyPatch) ->
             if written.count(LOCK) >= 2:
                 break
             time.sleep(0.05)
-        (staging.folder / "manifest.json").write_text("new")
+        (staging.folder / "manifest.json").write_text(NEW)
         staging.publish("manifest.json")
     assert written.count(LOCK) >= 2
-    assert contents(out) == {"manifest.json": "new"}
+    assert contents(out) == {"manifest.json": NEW}
 
 
 def test_an_address_with_credentials_is_refused_without_telling_them() -> None:
