@@ -1,7 +1,7 @@
 """Lines of JSON, an object on each: their types, and what they hold. Files are not opened here."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow.json
 
 from dmlkit.errors import InputError
 
-__all__ = ["BadLine", "parse", "sample"]
+__all__ = ["BadLine", "fit_types", "parse", "sample"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BadLine:
 
 
 def sample(block: bytes, file: str) -> tuple[pa.Schema, int, bool]:
-    """Return the fields with the types that fit, if there are rows (1 or 0), and False.
+    """Return the fields with the types that fit these rows, if there are rows (1 or 0), and False.
 
     Broken lines are passed over, as long as the first is a good one.
     """
@@ -41,7 +41,22 @@ def sample(block: bytes, file: str) -> tuple[pa.Schema, int, bool]:
     schema = _schema_of_good_start(block, file)
     if not schema.names:
         raise InputError(f"The objects in {file!r} have no fields. Each line must be an object.")
-    return pa.schema([pa.field(field.name, _general(field.type)) for field in schema]), 1, False
+    return schema, 1, False
+
+
+def fit_types(sampled: pa.Schema, kinds: Mapping[str, str]) -> pa.Schema:
+    """Return the types that later rows fit too: those of a sample, as far as a `Schema` lets them.
+
+    Examples
+    --------
+    >>> fit_types(pa.schema([("amount", pa.int64()), ("day", pa.null())]), {"amount": "float32"})
+    amount: double
+    day: string
+    """
+    fields = [
+        pa.field(each.name, _general(each.type, kinds.get(each.name, ""))) for each in sampled
+    ]
+    return pa.schema(fields)
 
 
 def parse(block: bytes, schema: pa.Schema, file: str) -> tuple[pa.Table, list[BadLine]]:
@@ -103,8 +118,12 @@ def _read(block: bytes, schema: pa.Schema | None) -> pa.Table:
     return pyarrow.json.read_json(io.BytesIO(block), read_options=read, parse_options=options)
 
 
-def _general(kind: pa.DataType) -> pa.DataType:
-    """Return the type that later rows of such a column fit too."""
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    return pa.string() if pa.types.is_null(kind) else kind
+def _general(sampled: pa.DataType, kind: str) -> pa.DataType:
+    """Return the type in which a column is read, its values being checked for `kind` later."""
+    if pa.types.is_timestamp(sampled):  # or text, which looked like times so far
+        return pa.string() if kind in ("string", "datetime") else pa.timestamp("us", sampled.tz)
+    if pa.types.is_null(sampled):
+        numbers = pa.int64() if kind.startswith("int") else pa.bool_() if kind == "bool" else None
+        return pa.float64() if kind.startswith("float") else numbers or pa.string()
+    whole = pa.types.is_integer(sampled)
+    return pa.float64() if whole and kind.startswith("float") else sampled

@@ -1,7 +1,7 @@
 """`read_table`: a lazy frame from the files of a table."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -120,9 +120,10 @@ def _read(
     partition_bytes: int | None,
     *,
     as_text: bool,
+    kinds: Mapping[str, str] | None = None,
 ) -> Any:
     _check_filters(filters)
-    pieces, arrow_schema = _plan(source, columns, filters, partition_bytes, as_text)
+    pieces, arrow_schema = _plan(source, columns, filters, partition_bytes, as_text, kinds)
     names = arrow_schema.names
     columns = list(names if columns is None else _with_problem(columns, names))
     for column in (*columns, *sorted(filter_columns(filters))):
@@ -155,7 +156,8 @@ def _checked(
         names = [*columns, *schema.names, *(sorted(filter_columns(filters)) if is_text else ())]
         wanted = list(dict.fromkeys(names))
     early, late = (None, filters) if is_text else (filters, None)
-    raw = _read(source, wanted, early, partition_bytes, as_text=True)
+    kinds = {column.name: column.dtype for column in schema.columns}
+    raw = _read(source, wanted, early, partition_bytes, as_text=True, kinds=kinds)
     share = 0.0 if quarantine is None else DEFAULT_MAX_BAD_SHARE
     frame = check_table(raw, schema, quarantine=quarantine, max_bad_share=share).frame
     if late is not None:
@@ -177,12 +179,13 @@ def _plan(
     filters: Any,
     partition_bytes: int | None,
     as_text: bool,
+    kinds: Mapping[str, str] | None,
 ) -> tuple[Sequence[Any], pa.Schema]:
     if source.format == "delta":
         return plan_delta(source, filters, columns, partition_bytes)
     if source.format == "parquet":
         return plan_parquet(source, filters, columns, partition_bytes)
-    return plan_text(source, partition_bytes, as_text=as_text)
+    return plan_text(source, partition_bytes, as_text=as_text, kinds=kinds)
 
 
 def _bytes(size: str | int) -> int:

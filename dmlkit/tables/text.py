@@ -5,7 +5,7 @@ How lines become columns is in `csv_lines` and `json_lines`.
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,11 @@ class TextPiece:
 
 
 def plan_text(
-    source: Source, partition_bytes: int | None, *, as_text: bool
+    source: Source,
+    partition_bytes: int | None,
+    *,
+    as_text: bool,
+    kinds: Mapping[str, str] | None = None,
 ) -> tuple[list[TextPiece], pa.Schema]:
     """Cut files at line ends, and take the columns and types from a sample of the first.
 
@@ -70,8 +74,13 @@ def plan_text(
     as_text : bool
         Leave the columns of CSV as text, so that each value can be checked for itself, and add
         the column `PROBLEM`.
+    kinds : mapping of str to str, optional
+        The dtypes that a `Schema` has for columns: objects of JSON have one of them in all files,
+        though the first rows may look like another.
     """
     names, schema, breaks = _sample_schema(source)
+    if source.format == "json":
+        schema = json_lines.fit_types(schema, kinds or {})
     if as_text:
         fields = schema if source.format == "json" else [pa.field(n, pa.string()) for n in names]
         schema = pa.schema([*fields, pa.field(PROBLEM, pa.string())])

@@ -25,6 +25,7 @@ def _in_this_thread():
 def written(tmp_path):
     def write(content: str | bytes, name: str = "table.csv") -> str:
         path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return str(path)
 
@@ -211,6 +212,32 @@ def test_a_broken_line_is_an_error_or_goes_to_quarantine(written, tmp_path, line
         assert len(rows) == 400
         (found,) = read_table(tmp_path / "bad").compute()["problem"]
         assert found.endswith(line)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "later", "read"),
+    [
+        ("float64", "10", "10.5", [10.0, 10.5]),
+        ("float32", "null", "10.5", [None, 10.5]),
+        ("int64", "null", str(2**62 + 1), [None, 2**62 + 1]),
+        ("bool", "null", "true", [None, True]),
+        ("string", '"2025-01-01"', '"none"', ["2025-01-01", "none"]),
+        (
+            "datetime",
+            '"2025-01-01 12:00:00"',
+            '"2025-01-01T12:00:00+02:00"',
+            [pd.Timestamp("2025-01-01 12:00"), pd.Timestamp("2025-01-01 10:00")],
+        ),
+    ],
+)
+def test_a_schema_says_what_values_may_be_that_the_first_file_has_none_of(
+    written, tmp_path, dtype, first, later, read
+):
+    for name, value in (("1", first), ("2", later)):
+        written(f'{{"a":{value},"b":"x"}}\n', f"t/{name}.jsonl")
+    schema = Schema([Column("a", dtype, nullable=True), Column("b", "string")])
+    assert values(f"{tmp_path}/t", schema=schema) == [(value, "x") for value in read]
+    assert values(f"{tmp_path}/t", schema=schema, columns=["a"]) == [(value,) for value in read]
 
 
 def test_many_broken_lines_among_good_ones_are_all_found(written):
