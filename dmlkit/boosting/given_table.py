@@ -12,7 +12,7 @@ from dmlkit.boosting.roles import BOUNDS, LABEL, MARGIN, QUERY, WEIGHT
 from dmlkit.errors import InputError
 from dmlkit.features.hashing import hash_values
 
-__all__ = ["GivenTable", "check_features"]
+__all__ = ["GivenTable", "check_features", "check_kinds"]
 
 #: What XGBoost has in no name.
 REFUSED = "[]<"
@@ -93,6 +93,8 @@ class GivenTable:
 def check_features(X: Any, name: str) -> None:
     """Raise unless `X` is a frame whose columns have names of their own."""
     _check_kind("features", X, "DataFrame", name)
+    if not len(X.columns):
+        raise InputError(f"The {name} table has no columns.")
     for column in X.columns:
         if not isinstance(column, str):
             raise InputError(
@@ -108,6 +110,32 @@ def check_features(X: Any, name: str) -> None:
     if not X.columns.is_unique:
         twice = X.columns[X.columns.duplicated()][0]
         raise InputError(f"The {name} table has two columns {twice!r}. Rename or drop one.")
+
+
+def check_kinds(X: Any, kinds: Mapping[str, str], name: str) -> None:
+    """Raise where a column is not of the kind that a model was trained on.
+
+    Parameters
+    ----------
+    X : dask or pandas DataFrame
+    kinds : mapping of str to str
+        XGBoost's types of the columns: ``"c"`` is a category, all others are numbers.
+    name : str
+        Of the table, for messages.
+    """
+    for column, kind in kinds.items():
+        dtype = X[column].dtype
+        is_category = isinstance(dtype, pd.CategoricalDtype)
+        if kind == "c" and not is_category:
+            raise InputError(
+                f"Column {column!r} of the {name} table is {dtype}, but the model was trained on "
+                "categories. Use astype('category'), with the values that it was trained on."
+            )
+        if kind != "c" and (is_category or not pd.api.types.is_numeric_dtype(dtype)):
+            raise InputError(
+                f"Column {column!r} of the {name} table is {dtype}, but the model was trained on "
+                "numbers."
+            )
 
 
 def _check_beside(role: str, given: Any, name: str) -> None:
@@ -177,7 +205,7 @@ def _numbers(values: pd.Series) -> Any:
     if not pd.api.types.is_numeric_dtype(values.dtype):
         raise InputError(
             f"Column {values.name!r} is {values.dtype}, but labels, bounds, weights and base "
-            "margins are numbers."
+            "margins are numbers. Number classes first, as in (labels == 'yes').astype(int)."
         )
     return values.to_numpy(dtype=np.float32, na_value=np.nan)
 

@@ -272,7 +272,7 @@ def plan_memory(
     (800000000, 440000000, True)
     """
     bins = int(parameters.get("max_bin") or 256)
-    depth = int(parameters.get("max_depth") or 6)
+    depth = max(0, int(parameters.get("max_depth") or 6))  # what is wrong, XGBoost says
     tables = [training, *evaluations]
     rows = [-(-table.rows // processes) for table in tables]
     values = sum(count * table.features for count, table in zip(rows, tables, strict=True))

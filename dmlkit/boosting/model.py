@@ -12,7 +12,7 @@ from dmlkit.boosting.callbacks import check_callbacks, restore
 from dmlkit.boosting.checkpoint import Checkpoint, load_checkpoint
 from dmlkit.boosting.device import choose_device
 from dmlkit.boosting.elastic import train
-from dmlkit.boosting.given_table import GivenTable, check_features
+from dmlkit.boosting.given_table import GivenTable, check_features, check_kinds
 from dmlkit.boosting.memory import MemoryPlan, TableSize
 from dmlkit.boosting.memory_check import (
     check_external_memory,
@@ -260,6 +260,8 @@ class XGBModel:
         for name in names:
             if name not in X.columns:
                 raise MissingColumnError.of("frame", name, X.columns)
+        types = booster_of(raw).feature_types or ()
+        check_kinds(X, dict(zip(names, types, strict=False)), "prediction")
         return predict_lazily(raw, X[names], columns, base_margin, as_margins=as_margins)
 
     def _model(self) -> bytes:

@@ -22,6 +22,7 @@ from dmlkit.boosting.effort import Waiting, worked
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.memory_kills import be_ended_first
 from dmlkit.boosting.plan import Plan, Trained
+from dmlkit.boosting.refusals import refusal_in_words
 from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.wire import receive, send
 
@@ -98,7 +99,7 @@ def serve(connection: Connection) -> None:
         lost = isinstance(error, xgboost.core.XGBoostError) and any(
             sign in str(error) for sign in LOST_PEER
         )
-        with_worker.say("peer-lost" if lost else "failed", _reason(error))
+        with_worker.say("peer-lost" if lost else "failed", refusal_in_words(error))
         os._exit(1)
 
 
@@ -244,10 +245,3 @@ class _Sparingly:
         if rounds > first:
             told = {"rounds": rounds - first, "worked": round(worked() - before, 4)}
             self._worker.say("effort", told)
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = next((line for line in lines if "Check failed" in line), lines[0] if lines else "")
-    reason = reason.partition("Check failed: ")[2] or reason
-    return reason or type(error).__name__

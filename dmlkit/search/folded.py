@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import Plan
+from dmlkit.boosting.refusals import refusal_in_words
 from dmlkit.boosting.rounds import boost, is_higher_better
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.errors import InputError
 from dmlkit.search.crew import Crew
-from dmlkit.search.legs import Binned, Leg, Refused, judged, plain
+from dmlkit.search.legs import Binned, Leg, Refused, judged
 
 __all__ = ["MARKS", "TESTED", "TRAINED", "BinnedFolds", "bin_folds", "run_folds"]
 
@@ -119,7 +120,7 @@ def run_folds(binned: BinnedFolds, plan: Plan, start: bytes | None) -> Leg | Ref
             # A callback of the user's may end a training, too.
             stopped = done < asked or _stops(curve.mean(axis=0), plan) < done
     except xgboost.core.XGBoostError as error:
-        return Refused(plain(error))
+        return Refused(refusal_in_words(error))
     rounds = _stops(curve.mean(axis=0), plan)
     mean = curve.mean(axis=0)[:rounds]
     best = rounds - 1 if patience is None else _best(mean, plan)

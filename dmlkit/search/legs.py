@@ -16,13 +16,14 @@ from pandas.api.types import is_numeric_dtype
 from dmlkit.boosting.checkpoint import Checkpoint
 from dmlkit.boosting.matrices import batch_rows, batches, matrix_of_batches
 from dmlkit.boosting.plan import History, Plan
+from dmlkit.boosting.refusals import refusal_in_words
 from dmlkit.boosting.roles import arguments_of
 from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.search.crew import Crew
 
-__all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "plain", "run_leg"]
+__all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "run_leg"]
 
 #: A table to judge of up to so many values (16 MiB) is not binned.
 UNBINNED_VALUES = 1 << 22
@@ -126,7 +127,7 @@ def run_leg(binned: Binned, plan: Plan, start: bytes | None) -> Leg | Refused:
         with binned.crew.joined(), xgboost.config_context(verbosity=0):
             trained = boost(plan, *matrices, before, tell=lambda *_: None, keep=kept.append)
     except xgboost.core.XGBoostError as error:
-        return Refused(plain(error))
+        return Refused(refusal_in_words(error))
     values = judged(plan, trained.history)
     best = len(values) - 1 if trained.best_iteration is None else trained.best_iteration
     last = kept[-1].to_bytes() if kept else b""
@@ -137,12 +138,6 @@ def _matrix(plan: Plan, parts: Sequence[pd.DataFrame], threads: int, ref: Any) -
     pieces = [Piece(part, 0, len(part)) for part in parts]
     size = batch_rows(len(plan.features))
     return matrix_of_batches(plan, lambda: batches(pieces, size), threads, ref)
-
-
-def plain(error: Exception) -> str:
-    """Return what XGBoost says, without the time and place before and the stack behind it."""
-    first = str(error).strip().split("\n", 1)[0]
-    return first.split(": ", 1)[-1] if first.startswith("[") else first
 
 
 def judged(plan: Plan, history: History) -> list[float]:

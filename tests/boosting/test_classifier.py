@@ -337,3 +337,30 @@ def test_a_checkpoint_of_another_training_is_refused(
         XGBClassifier(**{**PARAMETERS, "max_depth": 5}).fit(X, y, resume_from=path)
     with pytest.raises(InputError, match="other parameters, columns or numbers of rows"):
         XGBClassifier(**PARAMETERS).fit(X[["hour"]], y, resume_from=path)
+
+
+def test_columns_are_of_the_kinds_that_were_trained_on(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    X = payments[["amount"]].assign(place=pd.Categorical(["shop", "web"] * (len(payments) // 2)))
+    model = XGBClassifier(n_estimators=2).fit(X, payments["fraud"])
+    told = model.predict_proba(X)
+    turned = X.assign(place=X["place"].cat.reorder_categories(["web", "shop"]))
+    pd.testing.assert_frame_equal(model.predict_proba(turned), told)
+    for wrong in (X["place"].astype(str), X["place"].cat.codes):
+        with pytest.raises(InputError, match=r"'place' of the prediction table is .* categories"):
+            model.predict(cut(X.assign(place=wrong), 2))
+    with pytest.raises(InputError, match="'amount' of the prediction table is category, but the"):
+        model.predict(X.assign(amount=X["amount"].astype("category")))
+
+
+def test_what_xgboost_refuses_is_told_without_its_source(
+    client: Client, payments: pd.DataFrame
+) -> None:
+    X, y = payments[FEATURES], payments["fraud"]
+    with pytest.raises(TrainingError, match="cannot train: Unknown metric function acu"):
+        XGBClassifier(eval_metric="acu").fit(X, y, eval_set=[(X, y)])
+    with pytest.raises(TrainingError, match="cannot train: value -3 for Parameter max_depth"):
+        XGBClassifier(max_depth=-3).fit(X, y)
+    with pytest.raises(InputError, match="training table has no columns"):
+        XGBClassifier().fit(X[[]], y)

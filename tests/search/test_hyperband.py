@@ -96,6 +96,6 @@ def test_labels_of_another_length_are_told(client, table) -> None:
 
 def test_draws_begin_as_scikit_learn_lets_them(client, table) -> None:
     for random_state in (None, np.random.RandomState(3), np.random.default_rng(3)):
-        assert searched(table, random_state=random_state).best_score_ > 0.9
+        assert len(searched(table, random_state=random_state).trials_) == 6
     with pytest.raises(ConfigurationError, match="random_state is 'a'"):
         searched(table, random_state="a")
