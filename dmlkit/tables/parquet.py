@@ -245,7 +245,10 @@ def _by_file(parts: Iterable[_Part]) -> tuple[_Part, ...]:
 
 def _folder_values(name: str, root: str) -> tuple[tuple[str, str | None], ...]:
     """Return the columns and values in a file's folders: ``day=2025-01-01/`` is a day."""
-    root = root.partition("*")[0].partition("?")[0].rstrip("/")
+    before = root.partition("*")[0].partition("?")[0]
+    if before != root:  # a folder whose name a glob cuts is one that it chooses
+        root = before.rpartition("/")[0]
+    root = root.rstrip("/")
     folders = name.removeprefix(root).split("/")[:-1]
     pairs = [folder.partition("=") for folder in folders if "=" in folder]
     return tuple((key, None if value == NO_VALUE else unquote(value)) for key, _, value in pairs)

@@ -49,6 +49,15 @@ def test_a_table_has_some_partitions_unless_they_would_be_small(tmp_path, monkey
     assert read_table(path).npartitions == 20
 
 
+@pytest.mark.parametrize(
+    "glob", ["", "*", "day=2025-01-*", "day=2025-01-*/*.parquet", "day=2025-01-0?/*", "*/*.parquet"]
+)
+def test_folders_are_columns_whatever_part_of_their_names_a_glob_has(tmp_path, glob):
+    for day in ("2025-01-01", "2025-01-02"):
+        write(tmp_path / "h" / f"day={day}" / "x.parquet", {"a": [1]})
+    assert read(f"{tmp_path}/h/{glob}")["day"].tolist() == ["2025-01-01", "2025-01-02"]
+
+
 def test_a_row_group_larger_than_a_partition_is_one(tmp_path):
     path = write(tmp_path / "a.parquet", {"a": range(1000)}, row_group_size=500)
     assert read_table(path, partition_bytes=1).npartitions == 2
