@@ -135,8 +135,12 @@ def bytes_of_line(piece: TextPiece) -> float:
     return len(sample) / max(sample.count(b"\n"), 1)
 
 
+def _is_compressed(name: str) -> bool:
+    return name.lower().endswith(".gz")
+
+
 def _open(filesystem: Any, name: str) -> Any:
-    return filesystem.open(name, "rb", compression="gzip" if name.endswith(".gz") else None)
+    return filesystem.open(name, "rb", compression="gzip" if _is_compressed(name) else None)
 
 
 def _block(piece: TextPiece) -> bytes:
@@ -161,7 +165,7 @@ def _ranges(
     source: Source, name: str, size: int, most: int, breaks: bool
 ) -> Iterator[tuple[int, int | None]]:
     """Return from where to where the partitions of a file reach."""
-    if name.endswith(".gz"):
+    if _is_compressed(name):
         yield 0, None
         return
     start = 0

@@ -60,6 +60,7 @@ def test_csv_as_programs_write_it(written, content, partition_bytes):
 def test_compressed_files_are_read_whole(written):
     assert values(written(gzip.compress(b"a,b\n1,x\n"), "t.csv.gz")) == [(1, "x")]
     assert values(written(gzip.compress(b'{"a":1}\n'), "t.jsonl.gz")) == [(1,)]
+    assert values(written(gzip.compress(b"a,b\n1,x\n"), "T.CSV.GZ")) == [(1, "x")]
 
 
 def test_an_empty_value_is_missing_and_so_are_words_for_it_among_numbers(written):
