@@ -73,3 +73,9 @@ def test_the_image_runs_as_a_user_and_what_it_copies_is_sent_to_the_engine() -> 
         line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line
     ]
     assert {source.rstrip("/") for sources in copied for source in sources} == sent
+
+
+def test_nobody_changes_grafana_with_the_password_that_it_is_shipped_with() -> None:
+    settings = SERVICES["grafana"]["environment"]
+    assert settings["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert settings["GF_AUTH_BASIC_ENABLED"] == "false"
