@@ -5,6 +5,7 @@ The files before the commit are the business of `staging`; writing them, of `par
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -28,6 +29,7 @@ __all__ = [
     "is_table",
     "open_table",
     "partition_text",
+    "spelt_alike",
 ]
 
 Mode = Literal["error", "append", "overwrite", "overwrite_partitions"]
@@ -155,6 +157,21 @@ def is_committed(folder: Folder, token: str) -> bool:
     return in_use or _find_version(folder, token, None) is not None
 
 
+def spelt_alike(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return two names that differ in capitals only, of which a table can have one.
+
+    Examples
+    --------
+    >>> spelt_alike(["amount", "day", "Amount"])
+    ('amount', 'Amount')
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            return other, name
+    return None
+
+
 def partition_text(value: Any) -> str | None:
     """Write a partition value as the Delta Lake protocol has it.
 
@@ -264,6 +281,10 @@ def _check_columns(write: Write, table: Any) -> None:
         for name in there
         if name in new and there[name] != new[name]
     ]
+    if write.new_columns and (alike := spelt_alike([*there, *new])):
+        found.append(
+            f"{alike[1]!r} would be a new column that capitals alone tell from {alike[0]!r}"
+        )
     if found:
         advice = "Select, rename or astype the columns so that they match."
         if not write.new_columns:

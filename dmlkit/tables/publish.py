@@ -18,7 +18,7 @@ from dask.dataframe.utils import meta_nonempty
 from dmlkit.chains import chained
 from dmlkit.errors import InputError, MissingColumnError
 from dmlkit.graph import for_each
-from dmlkit.tables.commit import Mode, Write, check_target, commit_files
+from dmlkit.tables.commit import Mode, Write, check_target, commit_files, spelt_alike
 from dmlkit.tables.folders import find_folder
 from dmlkit.tables.part_files import PartWriter, delta_type, empty_file_list
 from dmlkit.tables.staging import foreign_file, staged_write
@@ -149,6 +149,11 @@ def _as_columns(frame: Any) -> Any:
         raise InputError(f"Column names must be text, each used once: {wrong[0]!r} is not.")
     if not names:
         raise InputError("The frame has no columns: there is nothing to write.")
+    if alike := spelt_alike(names):
+        raise InputError(
+            f"Delta Lake takes the columns {alike[0]!r} and {alike[1]!r} for one: capitals don't "
+            "tell its names apart. Rename one."
+        )
     return frame
 
 

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.usefixtures("no_cluster_unless_asked")
         (LETTERS.rename(columns={"letter": 7}), "Column names must be text, .* 7 is not"),
         (LETTERS["number"], "takes a Dask or pandas DataFrame, not Series"),
         (pd.DataFrame(), "has no columns"),
+        (LETTERS.assign(Letter="x"), "takes the columns 'letter' and 'Letter' for one.*Rename"),
+        (LETTERS.assign(é=1, É=2), "takes the columns 'é' and 'É' for one"),
     ],
 )
 def test_a_frame_that_cannot_be_held_is_told_why(path, frame, message):
@@ -45,6 +47,13 @@ def test_a_partition_that_breaks_its_promise_is_told(path):
     with pytest.raises(InputError, match=words):
         write_table(broken(lambda part: part.assign(number=part.letter)), path)
     assert not path.exists()
+
+
+def test_a_new_column_that_capitals_alone_tell_from_another_is_refused(path):
+    write_table(LETTERS, path)
+    renamed = LETTERS.rename(columns={"letter": "LETTER"})
+    with pytest.raises(InputError, match=r"'LETTER' would be a new column .* from 'letter'"):
+        write_table(renamed, path, mode="append", new_columns=True)
 
 
 @pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
