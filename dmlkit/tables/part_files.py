@@ -158,6 +158,7 @@ def _column_to_arrow(frame: pd.DataFrame, field: pa.Field) -> Any:
     values = frame[field.name]
     try:
         array = _as_array(values)
+        _check_categories(array, field)
         # Nanoseconds are cut to microseconds; all other conversions must keep the values.
         both_times = pa.types.is_timestamp(array.type) and pa.types.is_timestamp(field.type)
         return array.cast(field.type, safe=not both_times)
@@ -166,6 +167,21 @@ def _column_to_arrow(frame: pd.DataFrame, field: pa.Field) -> Any:
             f"Column {field.name!r} is declared as {field.type}, but a partition holds "
             f"{values.dtype} that doesn't fit: {error}. Convert it with astype first."
         ) from None
+
+
+def _check_categories(array: Any, field: pa.Field) -> None:
+    """Raise where numbers or times would become text since Dask does not know the categories."""
+    if not pa.types.is_dictionary(array.type) or field.type != pa.large_string():
+        return
+    kind = array.type.value_type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if len(array) > array.null_count and not any(test(kind) for test in texts):
+        name = field.name
+        raise InputError(
+            f"Column {name!r} is of categories that Dask does not know, so that they were taken "
+            f"for text, but a partition holds {kind}. Write frame[{name!r}] as numbers or times "
+            f"with astype, or have Dask look first: frame[{name!r}].cat.as_known()."
+        )
 
 
 def _as_array(values: pd.Series) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from dmlkit.errors import ConfigurationError, InputError, OutputError
 from dmlkit.tables import read_table
 from dmlkit.tables.publish import write_table
-from tests.tables.written import LETTERS, files_on_disk, lazy
+from tests.tables.written import LETTERS, files_on_disk, lazy, rows
 
 pytestmark = pytest.mark.usefixtures("no_cluster_unless_asked")
 
@@ -54,6 +54,26 @@ def test_a_new_column_that_capitals_alone_tell_from_another_is_refused(path):
     renamed = LETTERS.rename(columns={"letter": "LETTER"})
     with pytest.raises(InputError, match=r"'LETTER' would be a new column .* from 'letter'"):
         write_table(renamed, path, mode="append", new_columns=True)
+
+
+@pytest.mark.parametrize(
+    "values", [[3, 1], [0.5, 1.5], pd.to_datetime(["2025-01-01", "2025-01-02"]), [True, False]]
+)
+def test_numbers_do_not_become_text_where_dask_knows_no_categories(path, values):
+    frame = lazy(pd.DataFrame({"number": [1, 2], "size": values}), 2)
+    frame["size"] = frame["size"].astype("category")
+    with pytest.raises(InputError, match=r"'size' is of categories .* holds .*as_known\(\)"):
+        write_table(frame, path)
+    assert not path.exists()
+    frame["size"] = frame["size"].cat.as_known()
+    write_table(frame, path)
+    assert rows(path)["size"].tolist() == list(values)
+
+
+def test_categories_of_text_that_dask_does_not_know_are_text(path):
+    frame = lazy(pd.DataFrame({"number": [1, 2, 3], "size": ["S", None, "L"]}), 3)
+    write_table(frame.astype({"size": "category"}), path)
+    assert rows(path)["size"].fillna("").tolist() == ["S", "", "L"]
 
 
 @pytest.mark.parametrize("mode", ["error", "append", "overwrite"])
