@@ -12,6 +12,7 @@ import xgboost
 from distributed import Client
 
 from dmlkit.boosting.frozen import evict_silent
+from dmlkit.cluster.workers import await_a_worker
 from dmlkit.errors import ConfigurationError, TrainingError
 
 __all__ = ["Device", "choose_device"]
@@ -52,11 +53,14 @@ def choose_device(asked: str, client: Client, worker_timeout: float = 15.0) -> D
     ------
     ConfigurationError
         The device is not known.
+    ClusterError
+        The cluster has no worker, and none comes.
     TrainingError
         CUDA was asked for, and a worker cannot use it.
     """
     if asked not in ASKED:
         raise ConfigurationError(f"device is {asked!r}; it must be one of {', '.join(ASKED)}.")
+    await_a_worker(client)
     if asked == "cpu":
         return Device("cpu", "as asked for")
     # A worker that is lost just now does not answer: who trains is seen when training starts.

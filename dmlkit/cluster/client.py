@@ -12,7 +12,7 @@ from dmlkit.cluster.free_memory import free_memory_of_workers
 from dmlkit.cluster.local import first_line, start_local
 from dmlkit.cluster.transport import secured
 from dmlkit.cluster.versions import check_versions
-from dmlkit.errors import ClusterError
+from dmlkit.errors import ClusterError, ConfigurationError
 
 __all__ = ["connect", "current_client"]
 
@@ -63,7 +63,8 @@ def connect(
         No scheduler answers at `address`, its versions differ from those here in what matters, or
         no worker can be started.
     ConfigurationError
-        The sizes asked for cannot be, or `address` is plain TCP beyond this machine.
+        The sizes asked for cannot be, `address` is plain TCP beyond this machine, or the client
+        that is current is asynchronous.
 
     Examples
     --------
@@ -73,6 +74,7 @@ def connect(
     6
     """
     if address is None and (client := current_client()) is not None:
+        _check_synchronous(client)
         free_memory_of_workers(client)
         remember_results(client)
         return client
@@ -85,6 +87,16 @@ def connect(
     client = start_local(workers, threads, memory, gpus)
     remember_results(client)
     return client
+
+
+def _check_synchronous(client: Client) -> None:
+    """Raise where waiting for results would stop the loop that brings them, for ever."""
+    if client.asynchronous:
+        raise ConfigurationError(
+            "The current client is asynchronous, and models wait for their results. Make one with "
+            "Client(address), and call them in another thread: await asyncio.to_thread(model.fit, "
+            "X, y)."
+        )
 
 
 def current_client() -> Client | None:

@@ -2,15 +2,52 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from distributed import Client, Nanny
 
-__all__ = ["answers_of_workers", "kill_workers", "lost_workers"]
+from dmlkit.errors import ClusterError
+
+__all__ = ["answers_of_workers", "await_a_worker", "kill_workers", "lost_workers"]
 
 #: Workers that haven't answered by then are busy or frozen; a job doesn't wait for them.
 PATIENCE = 15.0
+
+#: Seconds in which a cluster that has no worker may start one.
+STARTING = 60.0
+
+
+def await_a_worker(client: Client, patience: float | None = None) -> None:
+    """Wait for the first worker of a cluster that has none.
+
+    An adaptive cluster starts workers when there are tasks for them, and may have none before.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    patience : float, optional
+        Seconds to wait; a minute without.
+
+    Raises
+    ------
+    ClusterError
+        None has come.
+    """
+    if client.scheduler_info(n_workers=-1)["workers"]:
+        return
+    patience = STARTING if patience is None else patience
+    wanted = client.submit(int, key=f"a-worker-{uuid.uuid4().hex}")
+    try:
+        wanted.result(timeout=patience)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"The cluster has no worker, and none came in {patience:g} s. Start some (`dask worker "
+            "ADDRESS`), or look at what should start them, then try again."
+        ) from error
+    finally:
+        wanted.release()
 
 
 def answers_of_workers(

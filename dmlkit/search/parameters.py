@@ -34,6 +34,7 @@ from dmlkit.search.studies import (
     as_frame,
     checked_space,
     grid_of,
+    held_alone,
     open_study,
     pruner_of,
     quietly,
@@ -193,7 +194,7 @@ class ParameterSearch:
         given = (self.cv, self.estimator, table, watched, rule, client)
         rows = compared(*given, groups=groups, time=time)
         plan = self._plan({}, rows)
-        with quietly():
+        with quietly(), held_alone(self.storage):
             made_of = [] if self.storage is None else [fingerprint_of(rows.all, client)]
             study = self._study(plan, space, [*rows.folds, *made_of])
             for chosen in grid:

@@ -143,6 +143,13 @@ def run_trials(
             if time.monotonic() - looked > LOOK_FOR_SILENT:
                 evict_silent(client, 2 * patience)
                 looked = time.monotonic()
+    except Exception as error:
+        if client.status in ("running", "connecting"):
+            raise
+        raise TrainingError(
+            "The client was closed, or the scheduler is gone, before the search was done. With "
+            "storage=FILE, a search goes on where it was."
+        ) from error
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
             client.log_event(TOPIC, {**about, "state": "ended", **trials.progress()})

@@ -1,12 +1,13 @@
 """Optuna's study: where it is kept, what draws parameters, and what gives up on trials early."""
 
 import contextlib
+import fcntl
 import itertools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import optuna
@@ -26,6 +27,7 @@ __all__ = [
     "checked_space",
     "distribution_of",
     "grid_of",
+    "held_alone",
     "open_study",
     "pruner_of",
     "quietly",
@@ -143,6 +145,34 @@ def open_study(
         else optuna.samplers.RandomSampler(seed=seed)
     )
     return study
+
+
+@contextlib.contextmanager
+def held_alone(storage: str | Path | None) -> Iterator[None]:
+    """Keep other searches from a file: each would take the trials of the other for left behind.
+
+    Raises
+    ------
+    InputError
+        Another search has it.
+    """
+    with contextlib.ExitStack() as stack:
+        if storage is not None:
+            # What cannot be opened, `open_study` tells.
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                handle = stack.enter_context(Path(storage).expanduser().open("ab"))
+                _lock(handle, storage)
+        yield
+
+
+def _lock(handle: IO[bytes], storage: str | Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Another search is keeping its trials in {str(storage)!r}. Wait for it, or name "
+            "another file."
+        ) from error
 
 
 def as_frame(study: optuna.Study, error_score: float = math.nan) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """`connect`: which cluster a client is of, and what is told when there is none."""
 
+import asyncio
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from dmlkit.cluster.allocator import (
     environment_of_workers,
     let_workers_keep_memory,
 )
+from dmlkit.cluster.workers import await_a_worker
 from dmlkit.errors import ClusterError, ConfigurationError
 
 
@@ -154,3 +156,21 @@ def _is_running(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
     except OSError:
         return False
+
+
+def test_an_asynchronous_client_is_told_before_anything_waits_for_it() -> None:
+    async def ask() -> None:
+        async with Client(processes=False, asynchronous=True, dashboard_address=None):
+            with pytest.raises(ConfigurationError, match=r"asynchronous.*asyncio\.to_thread"):
+                connect()
+
+    asyncio.run(ask())
+
+
+def test_a_cluster_without_workers_is_waited_for_and_told() -> None:
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster, Client(cluster) as client:
+        with pytest.raises(ClusterError, match=r"no worker, and none came in 0\.5 s"):
+            await_a_worker(client, patience=0.5)
+        cluster.adapt(minimum=0, maximum=1)
+        await_a_worker(client)
+        assert len(client.scheduler_info()["workers"]) == 1

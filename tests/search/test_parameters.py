@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from optuna.distributions import FloatDistribution, IntDistribution
 from sklearn.exceptions import FitFailedWarning
 
@@ -24,7 +25,7 @@ from dmlkit.errors import (
     TrainingError,
 )
 from dmlkit.search import ParameterSearch, running
-from dmlkit.search.studies import open_study, pruner_of
+from dmlkit.search.studies import held_alone, open_study, pruner_of
 
 FEATURES = ["x0", "x1", "x2", "x3"]
 SPACE = {"max_depth": IntDistribution(1, 5), "learning_rate": FloatDistribution(0.05, 0.5)}
@@ -311,3 +312,24 @@ def test_a_file_may_lie_in_the_home_folder(client, table, tmp_path, monkeypatch)
     search = ParameterSearch(estimator, SPACE, n_trials=1, storage="~/search.log", refit=False)
     search.fit(**given(table, "label"))
     assert (tmp_path / "search.log").exists()
+
+
+def test_two_searches_do_not_share_a_file(client, table, tmp_path) -> None:
+    path = tmp_path / "search.log"
+    estimator = XGBClassifier(n_estimators=2, eval_metric="auc")
+    search = ParameterSearch(estimator, SPACE, n_trials=1, storage=path, refit=False)
+    with held_alone(path), pytest.raises(InputError, match="Another search is keeping its trials"):
+        search.fit(**given(table, "label"))
+    assert len(search.fit(**given(table, "label")).trials_) == 1
+
+
+def test_a_client_that_is_closed_ends_a_search_with_an_error(table) -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        client = Client(cluster)
+        estimator = XGBClassifier(n_estimators=1_000_000, eval_metric="auc")
+        search = ParameterSearch(estimator, {"max_depth": [3]}, pruner=None, refit=False)
+        timer = threading.Timer(4, client.close)
+        timer.start()
+        with pytest.raises(TrainingError, match="client was closed, or the scheduler is gone"):
+            search.fit(**given(table, "label"))
+        timer.join()
