@@ -96,7 +96,8 @@ class LinearRegression(ScoredRegressor):
 
     Notes
     -----
-    As `Ridge`, without the penalty.
+    As `Ridge`, without the penalty. Where columns are collinear, many coefficients give the same
+    predictions, which are scikit-learn's: these are the smallest on columns of one size.
 
     Examples
     --------

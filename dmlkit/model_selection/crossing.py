@@ -20,6 +20,9 @@ from dmlkit.model_selection.failures import check_error_score, told, warn_of_fai
 
 __all__ = ["cross_val_predict", "cross_val_score", "cross_validate"]
 
+#: What is cut to the rows of a fold: weights, and margins, which have a column for each class.
+OF_ROWS = (pd.Series, pd.DataFrame, dd.Series, dd.DataFrame)
+
 
 def cross_validate(
     estimator: Any,
@@ -51,7 +54,7 @@ def cross_validate(
         As `check_cv` takes it: a number of folds (5 where it is left out), of a classifier with the
         shares of classes kept, or a splitter of this module.
     params : mapping, optional
-        What ``fit`` takes besides, such as ``sample_weight``; series like y are cut to the fold. A
+        What ``fit`` takes besides, such as ``sample_weight``; series and frames are cut to the fold. A
         ranker's ``qid`` is what its folds are made of, which keep queries whole, and what scorers
         such as ``"ndcg"`` look at.
     return_train_score, return_estimator : bool
@@ -217,7 +220,7 @@ def _trained(estimator: Any, X: Any, y: Any, train: Any, params: Mapping[str, An
     from sklearn.base import clone  # takes longer to import than all splits
 
     beside = {
-        name: taken(given, train) if isinstance(given, (pd.Series, dd.Series)) else given
+        name: taken(given, train) if isinstance(given, OF_ROWS) else given
         for name, given in (params or {}).items()
     }
     return clone(estimator).fit(taken(X, train), taken(y, train), **beside)

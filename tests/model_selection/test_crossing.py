@@ -248,3 +248,20 @@ def test_a_fold_without_a_group_is_told(table) -> None:
     told = r"[34] of the 5 folds of GroupKFold\(n_splits=5, seed=0\) have no group"
     with pytest.raises(InputError, match=told):
         cross_val_score(Ridge(), X, y, groups=groups, cv=GroupKFold(5))
+
+
+class Counting(Ridge):
+    """Sees whether what is given beside the rows has as many."""
+
+    def fit(self, X: Any, y: Any, *, margins: Any = None) -> Any:
+        assert len(margins) == len(X)
+        return super().fit(X, y)
+
+
+def test_frames_beside_the_rows_are_cut_to_the_fold(table) -> None:
+    table = table.reset_index(drop=True)
+    X, y, margins = table[FEATURES], table["number"], table[FEATURES]
+    found = cross_val_score(
+        Counting(), X, y, cv=3, params={"margins": margins}, error_score="raise"
+    )
+    assert np.isfinite(found).all()
