@@ -54,9 +54,9 @@ def cross_validate(
         As `check_cv` takes it: a number of folds (5 where it is left out), of a classifier with the
         shares of classes kept, or a splitter of this module.
     params : mapping, optional
-        What ``fit`` takes besides, such as ``sample_weight``; series and frames are cut to the fold. A
-        ranker's ``qid`` is what its folds are made of, which keep queries whole, and what scorers
-        such as ``"ndcg"`` look at.
+        What ``fit`` takes besides, such as ``sample_weight``; series and frames are cut to the
+        fold. A ranker's ``qid`` is what its folds are made of, which keep queries whole, and what
+        scorers such as ``"ndcg"`` look at.
     return_train_score, return_estimator : bool
     error_score : float or "raise"
         The score of a fold whose model cannot be trained or judged, which is warned of:
