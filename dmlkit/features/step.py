@@ -41,10 +41,13 @@ class Step(Protocol):
 
 
 def check_columns(frame: Any, columns: Iterable[str]) -> None:
-    """Raise a MissingColumnError for the first of `columns` that is not in `frame`."""
+    """Raise where one of `columns` is not in `frame`, or there twice."""
     for column in columns:
         if column not in frame.columns:
             raise MissingColumnError.of("frame", column, frame.columns)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InputError(f"The table has two columns {twice!r}. Rename or drop one.")
 
 
 def check_new(frame: Any, features: Iterable[str]) -> None:

@@ -289,3 +289,10 @@ def test_the_fraud_jobs_features_fit_the_generated_table():
     assert found[features.get_feature_names_out()].select_dtypes("number").shape[1] == 15
     assert (found["customer_id_amount_count_30d"] >= found["customer_id_amount_count_1d"]).all()
     assert found["terminal_id_fraud_mean_7d_delay_7d"].between(0, 1).all()
+
+
+def test_a_column_that_is_there_twice_is_told():
+    table = payments()
+    twice = pd.concat([table, table[["amount"]]], axis=1)
+    with pytest.raises(InputError, match="The table has two columns 'amount'"):
+        FeatureSet(STEPS).fit_transform(twice)
