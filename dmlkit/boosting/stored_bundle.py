@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dmlkit.errors import BundleError, DmlkitError, MissingFileError, OutputError
 from dmlkit.tables.folders import StoreFolder
-from dmlkit.tables.object_store import told_of_store
+from dmlkit.tables.object_store import open_store, told_of_store
+from dmlkit.tables.published import unfinished
 
 __all__ = ["local_copy", "send"]
 
@@ -37,12 +38,13 @@ def local_copy(folder: StoreFolder) -> Iterator[Path]:
         if not names:
             raise MissingFileError(
                 f"There is no model bundle {folder.uri!r}. It is 'model' in the output of a "
-                "finished run."
+                f"finished run.{unfinished(*open_store(folder.uri))}"
             )
         try:
             yield copy
         except DmlkitError as error:
-            raise type(error)(str(error).replace(made, folder.uri)) from None
+            half = unfinished(*open_store(folder.uri))
+            raise type(error)(f"{str(error).replace(made, folder.uri)}{half}") from None
 
 
 def send(folder: StoreFolder, write: Callable[[Path], object], sums: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import fsspec
 
 from dmlkit.errors import DmlkitError, InputError, MissingFileError, nearest
+from dmlkit.tables.published import unfinished
 
 __all__ = ["Source", "find_source", "is_store_error", "needed_for", "read_error"]
 
@@ -94,6 +95,8 @@ def find_source(path: str | os.PathLike[str]) -> Source:
         if filesystem.isdir(location) and filesystem.isdir(f"{location.rstrip('/')}/_delta_log"):
             return Source(path, filesystem, location, (), "delta")
         files = _list(filesystem, location, path)
+    except MissingFileError as error:
+        raise MissingFileError(f"{error}{_unfinished(path, filesystem, location)}") from None
     except DmlkitError:
         raise
     except PermissionError as error:
@@ -103,6 +106,8 @@ def find_source(path: str | os.PathLike[str]) -> Source:
         raise InputError(f"Cannot open {path!r}: {told}.{needed_for(path)}") from None
     except (ValueError, OSError) as error:
         raise InputError(f"Cannot open {path!r}: {str(error).rstrip('.')}.") from None
+    if half := _unfinished(path, filesystem, location):
+        raise InputError(f"{path!r} is not whole.{half}")
     return Source(path, filesystem, location, files, _format(files, path))
 
 
@@ -124,6 +129,10 @@ def read_error(path: str, error: Exception) -> InputError:
 def is_store_error(error: Exception) -> bool:
     """Tell whether an error is one of the tools that object stores are reached with."""
     return type(error).__module__.partition(".")[0] in STORE_TOOLS
+
+
+def _unfinished(path: str, filesystem: Any, location: str) -> str:
+    return unfinished(filesystem, location) if path.partition("://")[0] in EXTRAS else ""
 
 
 def _list(filesystem: Any, location: str, path: str) -> tuple[str, ...]:

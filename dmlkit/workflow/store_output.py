@@ -6,6 +6,7 @@ what is there. Objects can't be renamed: what is finished is copied within the s
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import tempfile
@@ -13,10 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from dmlkit.boosting.bundle import SUMS
 from dmlkit.errors import OutputError
 from dmlkit.tables.folders import StoreFolder
 from dmlkit.tables.object_store import check_store, copy_objects, told_of_store
-from dmlkit.tables.staging import remove_abandoned
+from dmlkit.tables.published import PUBLISHING
+from dmlkit.tables.staging import LOG, remove_abandoned
 from dmlkit.workflow.ours import is_of_a_job
 from dmlkit.workflow.output import interrupts_wait
 from dmlkit.workflow.store_lock import LOCK, hold_store
@@ -46,8 +49,8 @@ def check_store_output(folder: StoreFolder) -> None:
     check_store(folder.uri)
     names = folder.names()
     content = [name for name in names if not name.startswith((".", "_"))]
-    # A lock was left by a job that was killed, maybe while it published.
-    if not content or content == ["quarantine"] or LOCK in names:
+    # These were left by a job that was killed, maybe while it published.
+    if not content or content == ["quarantine"] or {LOCK, PUBLISHING} & set(names):
         return
     if not is_of_a_job(folder):
         raise OutputError(
@@ -92,7 +95,9 @@ def publish_to_store(
     """Put what is in `made` and below `tables` in its place, and the file `last` at the end.
 
     All is sent to the store before anything is replaced; then the earlier file `last` goes first.
-    Where a crash comes between, it is missing, and never tells of others.
+    Where a crash comes between, it is missing, and never tells of others. What tells which files
+    make up a table or a model goes before them and comes after them, so that none is there in part;
+    and an object tells readers which artefacts are on their way.
 
     Raises
     ------
@@ -108,11 +113,29 @@ def publish_to_store(
         check_ours()
     half = f"Not all is replaced, and {last} is missing until it is run again with --resume."
     with interrupts_wait(), _told(folder, half):
+        names = sorted({path.partition("/")[0] for path in content} - {last})
+        folder.write(PUBLISHING, json.dumps(names).encode())
         folder.remove(last)
-        for name in sorted({path.partition("/")[0] for path in content} - {last}):
-            folder.remove_folder(name)
-        copy_objects(staged, folder, [path for path in content if path != last])
-        copy_objects(staged, folder, [last])
+        for name in names:
+            _remove_artefact(folder, name)
+        heads = sorted(path for path in content if _is_head(path))
+        copy_objects(staged, folder, sorted({*content} - {*heads, last}))
+        for head in (*heads, last):
+            copy_objects(staged, folder, [head])
+        folder.remove(PUBLISHING)
+
+
+def _remove_artefact(folder: StoreFolder, name: str) -> None:
+    heads = filter(_is_head, StoreFolder(f"{folder.uri}/{name}").files())
+    for head in sorted(heads, reverse=True):  # of a table, the newest version first
+        folder.remove(f"{name}/{head}")
+    folder.remove_folder(name)
+
+
+def _is_head(path: str) -> bool:
+    """Tell whether a file tells which others make up a table or a model."""
+    *folders, name = path.split("/")
+    return LOG in folders or name == SUMS
 
 
 @contextlib.contextmanager

@@ -119,7 +119,9 @@ def test_a_store_that_fails_is_told_with_what_is_there_now(
         patched.setattr(store_output, "copy_objects", failing)
         with pytest.raises(OutputError, match=r"(?s)went away.*manifest.json is missing until"):
             publish(out, NEW, "report")
-    assert contents(out) == {}
+    assert contents(out) == {".publishing": '["report", "scores"]'}
+    publish(out, NEW, "report")
+    assert set(contents(out)) == set(before)
 
 
 def test_two_jobs_are_kept_apart(out: str) -> None:
