@@ -12,7 +12,6 @@ from typing import Any, Self
 import optuna
 from optuna.trial import TrialState
 
-from dmlkit.boosting import XGBClassifier, XGBRanker, XGBRegressor
 from dmlkit.boosting.given_table import GivenTable
 from dmlkit.boosting.model import evaluation_tables
 from dmlkit.boosting.objectives import label_rule
@@ -22,8 +21,9 @@ from dmlkit.boosting.roles import LABEL, QUERY, WEIGHT
 from dmlkit.boosting.rounds import is_higher_better
 from dmlkit.cluster import connect
 from dmlkit.declared import parameters_of, seed_of, set_parameters
-from dmlkit.errors import ConfigurationError, NotFittedError, TrainingError
+from dmlkit.errors import NotFittedError, TrainingError
 from dmlkit.model_selection.failures import check_error_score, warn_of_failures
+from dmlkit.search.checks import check_search
 from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.fingerprint import fingerprint_of
 from dmlkit.search.running import run_trials
@@ -180,7 +180,7 @@ class ParameterSearch:
         """
         check_error_score(self.error_score)
         check_compared(self.cv, self.estimator, eval_set, groups=groups, time=time)
-        self._check(queries)
+        check_search(self, self._objective(), queries)
         space = checked_space(self.space)
         grid = grid_of(space) if self.sampler == "grid" else []
         client = connect()
@@ -251,28 +251,6 @@ class ParameterSearch:
 
     def _repr_html_(self) -> str:
         return html_of_search(self, self.space)
-
-    def _check(self, queries: Mapping[str, Any]) -> None:
-        if not isinstance(self.estimator, (XGBClassifier, XGBRegressor, XGBRanker)):
-            raise ConfigurationError(
-                f"estimator is {type(self.estimator).__name__}; it must be an XGBClassifier, "
-                "XGBRegressor or XGBRanker of dmlkit.boosting."
-            )
-        of_ranker = {"qid"} if self.cv is not None else {"qid", "eval_qid"}
-        needed = of_ranker if isinstance(self.estimator, XGBRanker) else set()
-        if set(queries) != needed:
-            raise ConfigurationError(
-                f"fit was given {sorted(queries) or 'no queries'}; a search with a "
-                f"{type(self.estimator).__name__} takes {sorted(needed) or 'none'} beside weights."
-            )
-        if self._objective() == "survival:aft":
-            raise ConfigurationError("A search takes labels, not bounds: no 'survival:aft'.")
-        least = {"n_trials": 1, "min_rounds": 1, "reduction_factor": 2, "max_losses": 1}
-        for name, lowest in least.items():
-            if not getattr(self, name) >= lowest:
-                raise ConfigurationError(
-                    f"{name} is {getattr(self, name)}; it must be {lowest} or more."
-                )
 
     def _objective(self) -> str:
         given = self.estimator.get_params()["objective"]
