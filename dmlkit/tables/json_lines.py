@@ -9,7 +9,7 @@ import pyarrow.json
 
 from dmlkit.errors import InputError
 
-__all__ = ["BadLine", "fit_types", "parse", "sample"]
+__all__ = ["BadLine", "fit_types", "parse", "sample", "widened"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,22 @@ def sample(block: bytes, file: str) -> tuple[pa.Schema, int, bool]:
     if not schema.names:
         raise InputError(f"The objects in {file!r} have no fields. Each line must be an object.")
     return schema, 1, False
+
+
+def widened(sampled: pa.Schema, other: pa.Schema) -> pa.Schema:
+    """Return the types of a sample so that the numbers of another one fit them, too.
+
+    Examples
+    --------
+    >>> widened(pa.schema([("amount", pa.int64())]), pa.schema([("amount", pa.float64())]))
+    amount: double
+    """
+    fields = []
+    for field in sampled:
+        there = other.field(field.name).type if field.name in other.names else pa.null()
+        to_float = pa.types.is_integer(field.type) and pa.types.is_floating(there)
+        fields.append(field.with_type(there) if to_float or pa.types.is_null(field.type) else field)
+    return pa.schema(fields)
 
 
 def fit_types(sampled: pa.Schema, kinds: Mapping[str, str]) -> pa.Schema:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from dmlkit.errors import InputError
+from dmlkit.errors import DmlkitError, InputError
 from dmlkit.tables import csv_lines, json_lines
 from dmlkit.tables.partition_size import partition_size
 from dmlkit.tables.sources import Source, read_error
@@ -31,6 +31,9 @@ PROBLEM = "__problem"
 
 #: From how much of a file the types are taken.
 SAMPLE_BYTES = 1 << 20
+
+#: In how many files, beside the last, the types of numbers in JSON are looked for.
+SAMPLED_FILES = 8
 
 #: How much longer text is than the file it is compressed in.
 COMPRESSION = 6
@@ -80,6 +83,8 @@ def plan_text(
     """
     names, schema, breaks = _sample_schema(source)
     if source.format == "json":
+        for name in _spread(source.files):
+            schema = json_lines.widened(schema, _types_in(source, name))
         schema = json_lines.fit_types(schema, kinds or {})
     if as_text:
         fields = schema if source.format == "json" else [pa.field(n, pa.string()) for n in names]
@@ -211,6 +216,21 @@ def _sample_schema(source: Source) -> tuple[list[str], pa.Schema, bool]:
         if rows:
             break
     return schema.names, schema, breaks
+
+
+def _spread(names: Sequence[str]) -> Sequence[str]:
+    """Return some files from all over the table: the first may have whole numbers by chance."""
+    return [*names[:: -(-len(names) // SAMPLED_FILES)], names[-1]]
+
+
+def _types_in(source: Source, name: str) -> pa.Schema:
+    """Return the types by the first rows of a file of JSON lines; none where it is broken."""
+    try:
+        with _open(source.filesystem, name) as file:
+            sample = file.read(SAMPLE_BYTES)
+        return json_lines.sample(sample[: sample.rfind(b"\n") + 1] or sample, name)[0]
+    except (DmlkitError, pa.ArrowException, OSError, EOFError, zlib.error):
+        return pa.schema([])  # told when it is read
 
 
 def _check_header(source: Source, name: str, names: Sequence[str]) -> None:

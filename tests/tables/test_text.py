@@ -241,6 +241,26 @@ def test_a_schema_says_what_values_may_be_that_the_first_file_has_none_of(
     assert values(f"{tmp_path}/t", schema=schema, columns=["a"]) == [(value,) for value in read]
 
 
+@pytest.mark.parametrize(("first", "later"), [("10", "10.5"), ("null", "10.5"), ("null", "10")])
+@pytest.mark.parametrize("files", [2, 40])
+def test_numbers_of_later_files_fit_without_a_schema_too(written, tmp_path, first, later, files):
+    texts = [first] * (files - 1) + [later]
+    for number, text in enumerate(texts):
+        written(f'{{"a":{text},"b":"x"}}\n', f"t/{number:03}.jsonl")
+    read = read_table(f"{tmp_path}/t", as_text=True).compute()
+    assert read["__problem"].isna().all()
+    expected = [None if text == "null" else float(text) for text in texts]
+    assert [row[0] for row in values(f"{tmp_path}/t")] == expected
+
+
+def test_a_broken_later_file_is_told_of_when_it_is_read(written, tmp_path):
+    written('{"a":1,"b":"x"}\n', "t/1.jsonl")
+    written("broken\n", "t/2.jsonl")
+    frame = read_table(f"{tmp_path}/t")
+    with pytest.raises(InputError, match=r"2\.jsonl' that cannot be read: 1\. First, at line 1"):
+        frame.compute()
+
+
 def test_many_broken_lines_among_good_ones_are_all_found(written):
     objects = [json.dumps({"a": n}) if n % 3 else "{" for n in range(1, 100)]
     path = written("\n".join(objects), "t.jsonl")
