@@ -6,17 +6,21 @@ from typing import Any
 from dmlkit.boosting import XGBClassifier, XGBRanker, XGBRegressor
 from dmlkit.errors import ConfigurationError
 
-__all__ = ["check_search"]
+__all__ = ["check_search", "objective_of"]
 
 
-def check_search(search: Any, objective: str, queries: Mapping[str, Any]) -> None:
+def objective_of(estimator: Any) -> str:
+    """Return the name of an estimator's objective, of a function that of its default."""
+    given = estimator.get_params()["objective"]
+    return given if isinstance(given, str) else str(estimator.default_objective)
+
+
+def check_search(search: Any, queries: Mapping[str, Any]) -> None:
     """Raise a ConfigurationError unless a `ParameterSearch` can be.
 
     Parameters
     ----------
     search : ParameterSearch
-    objective : str
-        Of its estimator.
     queries : mapping
         What `fit` was given of a ranker's queries.
     """
@@ -32,7 +36,7 @@ def check_search(search: Any, objective: str, queries: Mapping[str, Any]) -> Non
             f"fit was given {sorted(queries) or 'no queries'}; a search with a "
             f"{type(search.estimator).__name__} takes {sorted(needed) or 'none'} beside weights."
         )
-    if objective == "survival:aft":
+    if objective_of(search.estimator) == "survival:aft":
         raise ConfigurationError("A search takes labels, not bounds: no 'survival:aft'.")
     least = {"n_trials": 1, "min_rounds": 1, "reduction_factor": 2, "max_losses": 1}
     for name, lowest in least.items():

@@ -23,7 +23,7 @@ from dmlkit.cluster import connect
 from dmlkit.declared import parameters_of, seed_of, set_parameters
 from dmlkit.errors import NotFittedError, TrainingError
 from dmlkit.model_selection.failures import check_error_score, warn_of_failures
-from dmlkit.search.checks import check_search
+from dmlkit.search.checks import check_search, objective_of
 from dmlkit.search.compared import Compared, check_compared, compared
 from dmlkit.search.fingerprint import fingerprint_of
 from dmlkit.search.running import run_trials
@@ -180,7 +180,7 @@ class ParameterSearch:
         """
         check_error_score(self.error_score)
         check_compared(self.cv, self.estimator, eval_set, groups=groups, time=time)
-        check_search(self, self._objective(), queries)
+        check_search(self, queries)
         space = checked_space(self.space)
         grid = grid_of(space) if self.sampler == "grid" else []
         client = connect()
@@ -190,7 +190,7 @@ class ParameterSearch:
         of_queries = {"eval_qid": queries["eval_qid"]} if "eval_qid" in queries else {}
         watched = evaluation_tables(eval_set, (LABEL, *beside, WEIGHT), **of_queries, **weights)
         patience = float(self.estimator.get_params()["worker_timeout"])
-        rule = label_rule(self._objective())
+        rule = label_rule(objective_of(self.estimator))
         given = (self.cv, self.estimator, table, watched, rule, client)
         rows = compared(*given, groups=groups, time=time)
         plan = self._plan({}, rows)
@@ -251,10 +251,6 @@ class ParameterSearch:
 
     def _repr_html_(self) -> str:
         return html_of_search(self, self.space)
-
-    def _objective(self) -> str:
-        given = self.estimator.get_params()["objective"]
-        return given if isinstance(given, str) else self.estimator.default_objective
 
     def _rounds(self) -> int:
         return int(self.estimator.get_params()["n_estimators"])
