@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import fsspec
@@ -33,16 +34,19 @@ def fingerprint_code(
     """Return a digest of the code that a stage runs, as far as its author wrote it.
 
     It is the function's module, without `others`: the stages in it, each of which has a digest of
-    its own; and what it imports from its own folder (see `own_files`).
+    its own; and what it imports from its own folder (see `own_files`). Of a notebook, it is the
+    functions typed into it.
     """
     module = inspect.getmodule(function)
     if module is None:
         return _digest(_source(function))
+    if not getattr(module, "__file__", None):
+        return _digest(_source(function), *_typed(module, others))
     text = _source(module)
     for other in others:
         if other is not function and inspect.getmodule(other) is module:
             text = text.replace(_source(other), "")
-    folder = Path(str(getattr(module, "__file__", ""))).resolve().parent
+    folder = Path(str(module.__file__)).resolve().parent
     files = own_files(module)
     return _digest(text, *(f"{file.relative_to(folder)}\0{_content(file)}" for file in files))
 
@@ -59,6 +63,18 @@ def fingerprint_package() -> str:
             if "workflows" not in file.relative_to(folder).parts
         )
     )
+
+
+def _typed(module: ModuleType, others: Iterable[Callable[..., Any]]) -> list[str]:
+    """Return the source of what was typed into a notebook, but for the stages there."""
+    stages = list(others)
+    return [
+        _source(value)
+        for _, value in sorted(vars(module).items())
+        if (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == module.__name__
+        and value not in stages
+    ]
 
 
 def _content(file: Path) -> str:

@@ -1,6 +1,7 @@
 """What code a stage is made of: changed helpers are seen, installed packages are not."""
 
 import importlib
+import linecache
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,31 @@ def test_a_stage_is_another_when_a_helper_changed(
     assert fingerprint_code(job.stage) == before
     (tmp_path / name).write_text(f"{FILES[name]}\nchanged = 1\n")
     assert fingerprint_code(job.stage) != before
+
+
+def type_in(notebook: ModuleType, text: str) -> None:
+    """Run a cell of a notebook, which keeps its source as IPython does."""
+    name = f"<cell {len(linecache.cache)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(text, name, "exec"), vars(notebook))
+
+
+def test_what_is_typed_into_a_notebook_is_code_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    before = ""
+    for cell in (
+        "def clean(a): return a\ndef stage(run): return clean(1)\ndef other(run): return 1\n",
+        "def clean(a): return -a\n",
+        "def stage(run): return clean(2)\n",
+    ):
+        type_in(notebook, cell)
+        stages = [notebook.stage, notebook.other]
+        assert fingerprint_code(notebook.stage, stages) != before
+        before = fingerprint_code(notebook.stage, stages)
+        assert fingerprint_code(notebook.stage, stages) == before
+    type_in(notebook, "def other(run): return 2\n")
+    assert fingerprint_code(notebook.stage, [notebook.stage, notebook.other]) == before
 
 
 def test_installed_packages_below_the_workflow_are_left_out(
