@@ -7,7 +7,7 @@ and not for each fold. A trial is judged by the mean over its folds after each r
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.errors import InputError
 from dmlkit.search.crew import Crew
 from dmlkit.search.legs import Binned, Leg, Refused, judged
+from dmlkit.search.staying import stays
 
 __all__ = ["MARKS", "TESTED", "TRAINED", "BinnedFolds", "bin_folds", "run_folds"]
 
@@ -34,15 +35,12 @@ MARKS = "folds"
 TRAINED, TESTED = 1, 2
 
 
+@stays
 @dataclass(frozen=True)
 class BinnedFolds:
     """The rows of all folds in bins, as all trials of a worker share them."""
 
     folds: tuple[Binned, ...]
-
-    def __reduce__(self) -> NoReturn:
-        """Stay: neither spilled to disk nor sent to another worker."""
-        raise pickle.PicklingError("Binned rows stay with the worker that made them.")
 
 
 def bin_folds(

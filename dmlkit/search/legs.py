@@ -4,10 +4,9 @@ A trial is trained in legs. Between two of them the client decides whether it is
 a leg ends with a checkpoint, so that any worker can do the next one.
 """
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 import xgboost
@@ -22,6 +21,7 @@ from dmlkit.boosting.rounds import boost
 from dmlkit.boosting.shards import Piece
 from dmlkit.boosting.stored_rows import rows_of
 from dmlkit.search.crew import Crew
+from dmlkit.search.staying import stays
 
 __all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "run_leg"]
 
@@ -29,6 +29,7 @@ __all__ = ["Binned", "Leg", "Refused", "bin_rows", "judged", "run_leg"]
 UNBINNED_VALUES = 1 << 22
 
 
+@stays
 @dataclass(frozen=True)
 class Binned:
     """The rows of all tables in bins, as all trials of a worker share them.
@@ -44,10 +45,6 @@ class Binned:
     training: Any
     watched: tuple[tuple[Any, str], ...]
     crew: Crew
-
-    def __reduce__(self) -> NoReturn:
-        """Stay: neither spilled to disk nor sent to another worker."""
-        raise pickle.PicklingError("Binned rows stay with the worker that made them.")
 
 
 @dataclass(frozen=True)

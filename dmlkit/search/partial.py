@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from sklearn.base import clone
 from dmlkit.errors import InputError
 from dmlkit.positions import chances
 from dmlkit.search.legs import Leg, Refused
+from dmlkit.search.staying import stays
 
 __all__ = ["Held", "PartialPlan", "Split", "check_lengths", "hold_rows", "learn_on", "split_part"]
 
@@ -56,15 +57,12 @@ class Split:
     test_label: pd.Series
 
 
+@stays
 @dataclass(frozen=True)
 class Held:
     """All rows, as all trials of a worker share them."""
 
     rows: Split
-
-    def __reduce__(self) -> NoReturn:
-        """Stay: neither spilled to disk nor sent to another worker."""
-        raise pickle.PicklingError("These rows stay with the worker that put them together.")
 
 
 def check_lengths(rows: Sequence[int], labels: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from dmlkit.boosting.frozen import evict_silent
 from dmlkit.errors import DmlkitError, TrainingError
 from dmlkit.search.crew import Room
 from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
+from dmlkit.search.staying import Gone, unless_gone
 
 __all__ = ["Run", "Trials", "Work", "run_trials"]
 
@@ -221,7 +222,8 @@ class _Running:
             self.binned[worker] = self.client.submit(self.work.prepare, *given, **here)
         key = f"trial-{run.number}-to-round-{run.plan.rounds}-{uuid.uuid4().hex}"
         leg = (self.binned[worker], run.plan, run.checkpoint)
-        self.legs[self.client.submit(self.work.leg, *leg, key=key, **here)] = worker, run
+        future = self.client.submit(unless_gone, self.work.leg, *leg, key=key, **here)
+        self.legs[future] = worker, run
 
     def _ended(self, future: Any) -> None:
         if future not in self.legs:  # lost with another one of the same worker
@@ -234,11 +236,19 @@ class _Running:
         del self.legs[future]
         self.losses = 0
         if error is None:
-            self._go_on(run, future.result())
-        elif self.binned[worker].status == "error":
+            self._arrived(worker, run, future.result())
+            return
+        rows = self.binned.get(worker)
+        if rows is not None and rows.status == "error":
             raise _not_binned(error, worker)
+        self.trials.failed(run, _told(error))
+
+    def _arrived(self, worker: str, run: Run, leg: Leg | Refused | Gone) -> None:
+        if isinstance(leg, Gone):  # they are made ready there anew
+            self.binned.pop(worker, None)
+            self.waiting.append(run)
         else:
-            self.trials.failed(run, _told(error))
+            self._go_on(run, leg)
 
     def _go_on(self, run: Run, leg: Leg | Refused) -> None:
         if isinstance(leg, Refused):
