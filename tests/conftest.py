@@ -12,8 +12,13 @@ import dask
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from hypothesis import settings
 
 from tests import jobs
+
+# How long an example takes tells of the machine, and of what is compiled in a first call.
+settings.register_profile("dmlkit", deadline=None)
+settings.load_profile("dmlkit")
 
 # How long stages took is remembered for users, not for tests.
 os.environ["DMLKIT_CACHE"] = tempfile.mkdtemp(prefix="dmlkit-tests-")

@@ -2,12 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import settings
 from hypothesis import strategies as st
-
-# The first call compiles.
-settings.register_profile("compiled", deadline=None)
-settings.load_profile("compiled")
 
 KINDS = ("int64", "Int64", "str", "category", "float64", "int8")
 RESOLUTIONS = ("s", "ms", "us", "ns")

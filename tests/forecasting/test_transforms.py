@@ -30,7 +30,7 @@ CHAINS = [
     horizon=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_what_is_transformed_and_undone_is_what_came(chain, lengths, horizon, seed):
     """Values to come, transformed with the series, are forecasts that are right."""
     rng = np.random.default_rng(seed)

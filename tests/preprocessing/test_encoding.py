@@ -88,7 +88,7 @@ def test_training_rows_are_the_same_on_any_partitions(table, lay_out) -> None:
     pd.testing.assert_frame_equal(found.compute(), alone, check_exact=True)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(patient=st.integers(0, 499), smooth=st.sampled_from(["auto", 0.0, 5.0]))
 def test_no_label_of_a_patient_is_in_the_encoding_of_that_patients_rows(
     patient, smooth, table

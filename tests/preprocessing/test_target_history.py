@@ -78,7 +78,7 @@ def test_encodings_are_lazy_and_the_same_on_any_partitions(rows, lay_out) -> Non
     assert encoder.passes_ == ["the target over time by levels of code, ward"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(day=st.integers(1, 14), delay=st.integers(0, 9))
 def test_labels_that_are_not_known_yet_change_no_encoding(day, delay, rows) -> None:
     now = pd.Timestamp("2025-01-01") + pd.Timedelta(days=day)

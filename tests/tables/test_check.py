@@ -70,7 +70,7 @@ def test_a_row_with_several_faults_counts_once_and_says_all(tmp_path):
     assert bad["reason"].tolist() == ["amount: below 0", "id: above 398; amount: below 0"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     ids=st.lists(st.integers(0, 30), min_size=1, max_size=60),
     partitions=st.integers(1, 12),

@@ -92,9 +92,7 @@ lines = st.lists(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=lines, partition_bytes=st.integers(1, 80))
 def test_no_partitioning_changes_what_a_quoted_value_is(tmp_path, rows, partition_bytes):
     frame = pd.DataFrame(rows, columns=["a", "b"])
