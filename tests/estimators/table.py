@@ -125,6 +125,11 @@ def _shares(of: pd.DataFrame) -> Any:
     )
 
 
+def _hashes(of: pd.DataFrame) -> Any:
+    rows = of[LEVELS].astype(str).to_dict("records")
+    return pd.DataFrame(sklearn.feature_extraction.FeatureHasher(8).transform(rows).toarray())
+
+
 def _steps(pipeline: Callable[..., Any], impute: Any, scale: Any) -> Any:
     return pipeline([("fill", impute), ("scale", scale)])
 
@@ -152,7 +157,7 @@ def transformers() -> dict[str, Entry]:
         ),
         "CountVectorizer": Entry(ours.CountVectorizer(), TEXTS, text.CountVectorizer()),
         "EntropyDiscretizer": Entry(ours.EntropyDiscretizer(), NUMBERS, label="label", tolerance=0),
-        "FeatureHasher": Entry(ours.FeatureHasher(8), LEVELS),
+        "FeatureHasher": Entry(ours.FeatureHasher(8), LEVELS, _hashes),
         "FrequencyEncoder": Entry(ours.FrequencyEncoder(), LEVELS, _shares),
         "GroupImputer": Entry(ours.GroupImputer(by="ward"), ["ward", "gap"], _by_ward),
         "HashingVectorizer": Entry(
