@@ -10,7 +10,7 @@ from distributed import Client, Nanny
 
 from dmlkit.errors import ClusterError
 
-__all__ = ["answers_of_workers", "await_a_worker", "kill_workers", "lost_workers"]
+__all__ = ["answers_of_workers", "await_a_worker", "kill_workers", "lost_workers", "was_retired"]
 
 #: Workers that haven't answered by then are busy or frozen; a job doesn't wait for them.
 PATIENCE = 15.0
@@ -93,6 +93,16 @@ def lost_workers(client: Client, since: float = 0.0) -> list[dict[str, Any]]:
         for when, event in events
         if event.get("action") == "remove-worker" and not event["expected"] and when >= since
     ]
+
+
+def was_retired(client: Client, worker: str) -> bool:
+    """Tell whether a worker that is gone was let go, as far as the scheduler remembers it."""
+    removals = [
+        event["expected"]
+        for _, event in client.get_events("all") or ()
+        if event.get("action") == "remove-worker" and event["worker"] == worker
+    ]
+    return bool(removals and removals[-1])
 
 
 def kill_workers(client: Client) -> None:

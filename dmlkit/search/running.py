@@ -13,6 +13,7 @@ from distributed import Client
 
 from dmlkit.boosting.attempts import TOPIC
 from dmlkit.boosting.frozen import evict_silent
+from dmlkit.cluster.workers import was_retired
 from dmlkit.errors import DmlkitError, TrainingError
 from dmlkit.search.crew import Room
 from dmlkit.search.legs import Leg, Refused, bin_rows, run_leg
@@ -259,16 +260,17 @@ class _Running:
             self.waiting.append(further)
 
     def _lost(self, worker: str) -> None:
-        """Have all trials of a worker trained again."""
+        """Have all trials of a worker trained again; one that was retired is no loss."""
         self.binned.pop(worker, None)
         lost = [future for future, (name, _) in self.legs.items() if name == worker]
-        self.losses += bool(lost)
+        died = bool(lost) and not was_retired(self.client, worker)
+        self.losses += died
         if self.losses >= MOST_LOSSES:
             raise TrainingError(f"{self.losses} workers were lost one after the other. {MEMORY}")
         for future in lost:
             _, run = self.legs.pop(future)
             self.client.cancel(future)
-            run = replace(run, losses=run.losses + 1)
+            run = replace(run, losses=run.losses + died)
             if run.losses < self.max_losses:
                 self.waiting.append(run)
             else:

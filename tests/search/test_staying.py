@@ -43,6 +43,7 @@ def test_a_worker_can_be_retired_while_a_search_runs() -> None:
         XGBClassifier(n_estimators=300, eval_metric="auc"),
         {"max_depth": [5, 6]},
         n_trials=6,
+        max_losses=1,  # that it is retired is none
         sampler="random",
         pruner=None,
         refit=False,
