@@ -73,7 +73,7 @@ class BlocksOf:
 
     def explain(self) -> str:
         """Tell in a few words what is learnt."""
-        return f"where the quantiles of {self.column} lie"
+        return f"rough quantiles of {self.column}"
 
 
 class Within(NamedTuple):

@@ -50,7 +50,7 @@ class Statistic(Protocol):
         ...
 
     def explain(self) -> str:
-        """Tell in a few words what is learnt."""
+        """Tell in a few words what is learnt, with the column at their end."""
         ...
 
 

@@ -189,3 +189,8 @@ def test_levels_that_no_file_keeps_are_told() -> None:
 def test_a_table_without_rows_teaches_nothing(transformer: Any) -> None:
     with pytest.raises(InputError, match="no rows to learn from"):
         transformer.fit(pd.DataFrame({"a": pd.Series([], dtype="float64")}))
+
+
+def test_what_is_learnt_of_several_columns_is_told_together() -> None:
+    table = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 2.0]})
+    assert RobustScaler().fit(table).passes_ == ["rough quantiles of a, b", "quantiles of a, b"]
