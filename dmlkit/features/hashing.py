@@ -59,9 +59,39 @@ def _hash_texts(values: Any) -> np.ndarray:
     try:
         texts = pa.array(values, type=pa.large_string(), from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pd.util.hash_array(values.to_numpy(dtype=object), categorize=True)
+        return _hash_objects(values)
     chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
     return np.concatenate([np.empty(0, np.uint64), *map(_hash_chunk, chunks)])
+
+
+def _hash_objects(values: Any) -> np.ndarray:
+    """Hash values of which some are no text, each as it is hashed in a column of its own kind.
+
+    Else a text had another hash where a number stands in its partition, and its group were torn
+    apart.
+    """
+    codes, distinct = pd.factorize(values)
+    objects = np.empty(len(distinct) + 1, dtype=object)  # the last is for missing ones
+    objects[:-1] = list(distinct)
+    hashes = np.zeros(len(objects), np.uint64)
+    floats = np.array([isinstance(each, (float, np.floating)) for each in objects])
+    whole = np.array([_is_whole(each) for each in objects])
+    others = ~(floats | whole)
+    others[-1] = False
+    hashes[floats] = _hash_floats(objects[floats].astype(np.float64))
+    hashes[whole] = hash_integers(objects[whole].astype(np.int64))
+    if others.any():
+        hashes[others] = _hash_texts(pd.Series([_text(each) for each in objects[others]]))
+    return hashes[codes]
+
+
+def _text(value: Any) -> str:
+    # As Arrow takes a column of nothing but bytes.
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer, np.bool_)) and -(2**63) <= int(value) < 2**63
 
 
 def _hash_chunk(texts: pa.Array) -> np.ndarray:
